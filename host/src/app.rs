@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use saggar_definition::{Catalog, Diagnostic, Environment, Severity, Task};
-use saggar_job::Role;
+use saggar_job::{CodeFile, Role};
 use saggar_sandbox::Engine;
 use saggar_worker::{Setup, Unready};
 
-use crate::plugins::{self, PluginFiles, Plugins};
+use crate::code::{self, CodeFiles, LoadedCode, Wanted};
 
 /// A loaded app: its valid tasks with their plugins, and the problems of the other tasks.
 #[derive(Default)]
@@ -25,7 +25,7 @@ pub struct App {
     unusable: Vec<(Arc<Task>, Arc<str>)>,
     /// The first problem of each definition that cannot be used, by the task's id in lower case.
     pub(crate) broken: BTreeMap<String, Arc<str>>,
-    plugins: Plugins,
+    code: LoadedCode,
 }
 
 /// Why a host cannot start.
@@ -88,6 +88,12 @@ impl Definitions {
         self.catalog.iter().map(|task| task.sandbox.memory_bytes).max().unwrap_or(0)
     }
 
+    /// Returns whether a task refers to a script.
+    pub(crate) fn has_scripts(&self) -> bool {
+        let mut references = self.catalog.iter().flat_map(|task| task.references());
+        references.any(|(_, reference)| matches!(reference.value.code, CodeFile::Script(_)))
+    }
+
     /// Returns how many sandboxes the tasks can use at once if each plugin has one memory. Plugins with several
     /// memories are known only after loading.
     pub(crate) fn sandboxes(&self) -> u64 {
@@ -106,23 +112,25 @@ impl Definitions {
         }
     }
 
-    /// Loads the plugins, several at a time, and checks that each plugin implements the roles that the tasks refer to.
-    /// Calls `resolved` for each task as soon as its plugins are resolved, with its problems. Cancel safe.
+    /// Loads the code, several files at a time, and checks that it implements the roles that the tasks refer to. Reuses
+    /// code of the app `known` whose files have not changed. Calls `resolved` for each task as soon as its
+    /// plugins are resolved, with its problems. Cancel safe.
     pub(crate) async fn resolve(
         self,
         engine: &Engine,
         app_dir: &Path,
+        known: &App,
         mut resolved: impl FnMut(Setup, &[Diagnostic]) + Send,
     ) -> App {
         let Self { catalog, problems, broken } = self;
         let mut app = App { problems, broken, ..App::default() };
         let mut budget = CapacityBudget::new(engine, &catalog);
         let mut waiting = PendingTasks::new(&catalog);
-        let files = PluginFiles::of(app_dir);
-        let mut loading = plugins::load_all(engine, &files, waiting.plugins());
-        while let Some((name, loaded)) = loading.next().await {
-            app.plugins.insert(&name, loaded);
-            for task in waiting.completed_by(&name) {
+        let files = CodeFiles::of(app_dir);
+        let mut loading = code::load_all(engine, &files, &known.code, wanted(&catalog));
+        while let Some((file, loaded)) = loading.next().await {
+            app.code.insert(file.clone(), loaded);
+            for task in waiting.completed_by(&file) {
                 let (setup, mut problems) = app.resolve_task(&task, &files, engine, &mut budget);
                 resolved(setup, &problems);
                 app.problems.append(&mut problems);
@@ -133,32 +141,37 @@ impl Definitions {
     }
 }
 
-/// Tasks whose plugins are not all loaded.
+/// Returns the files that the tasks refer to.
+fn wanted(catalog: &Catalog) -> Vec<Wanted> {
+    let mut functions = BTreeMap::<CodeFile, BTreeSet<String>>::new();
+    for (_, reference) in catalog.iter().flat_map(|task| task.references()) {
+        let of_file = functions.entry(reference.value.code.clone()).or_default();
+        of_file.extend(reference.value.handler.clone());
+    }
+    functions.into_iter().map(|(file, functions)| Wanted { file, functions }).collect()
+}
+
+/// Tasks whose code is not all loaded.
 struct PendingTasks {
-    /// By the plugin's name.
-    by_plugin: BTreeMap<String, Vec<Arc<Task>>>,
-    /// The number of plugins that a task still waits for, by the task's id.
+    by_file: BTreeMap<CodeFile, Vec<Arc<Task>>>,
+    /// The number of files that a task still waits for, by the task's id.
     missing: BTreeMap<String, usize>,
 }
 
 impl PendingTasks {
     fn new(catalog: &Catalog) -> Self {
-        let (mut by_plugin, mut missing) = (BTreeMap::<String, Vec<Arc<Task>>>::new(), BTreeMap::new());
+        let (mut by_file, mut missing) = (BTreeMap::<CodeFile, Vec<Arc<Task>>>::new(), BTreeMap::new());
         for task in catalog.iter() {
-            let names: BTreeSet<_> = task.references().map(|(_, at)| at.value.plugin.clone()).collect();
-            missing.insert(task.id.folded().to_owned(), names.len());
-            names.into_iter().for_each(|name| by_plugin.entry(name).or_default().push(task.clone()));
+            let files: BTreeSet<_> = task.references().map(|(_, at)| at.value.code.clone()).collect();
+            missing.insert(task.id.folded().to_owned(), files.len());
+            files.into_iter().for_each(|file| by_file.entry(file).or_default().push(task.clone()));
         }
-        Self { by_plugin, missing }
+        Self { by_file, missing }
     }
 
-    fn plugins(&self) -> Vec<String> {
-        self.by_plugin.keys().cloned().collect()
-    }
-
-    /// Removes and returns the tasks for which the plugin `name` was the last missing one.
-    fn completed_by(&mut self, name: &str) -> Vec<Arc<Task>> {
-        let mut complete = self.by_plugin.remove(name).unwrap_or_default();
+    /// Removes and returns the tasks for which `file` was the last missing one.
+    fn completed_by(&mut self, file: &CodeFile) -> Vec<Arc<Task>> {
+        let mut complete = self.by_file.remove(file).unwrap_or_default();
         complete.retain(|task| match self.missing.get_mut(task.id.folded()) {
             Some(missing) => {
                 *missing -= 1;
@@ -230,9 +243,14 @@ impl App {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// Returns the plugin of this name, if a task refers to it and it can be used.
-    pub fn plugin(&self, name: &str) -> Option<saggar_sandbox::Plugin> {
-        self.plugins.get(name)
+    /// Returns the loaded code of this file, if a task refers to it and it can be used.
+    pub fn plugin(&self, file: &CodeFile) -> Option<saggar_sandbox::Plugin> {
+        self.code.get(file)
+    }
+
+    /// Returns the names of the plugins and scripts that `other` does not have with the same content.
+    pub(crate) fn code_changed_since(&self, other: &Self) -> Vec<String> {
+        self.code.changed_since(&other.code)
     }
 
     /// Decides whether a task can run, after each of its plugins was loaded or has failed; returns the problems if it
@@ -240,14 +258,14 @@ impl App {
     fn resolve_task(
         &mut self,
         task: &Arc<Task>,
-        files: &PluginFiles,
+        files: &CodeFiles,
         engine: &Engine,
         budget: &mut CapacityBudget,
     ) -> (Setup, Vec<Diagnostic>) {
-        let mut problems = self.plugins.problems(files, task);
+        let mut problems = self.code.problems(files, task);
         problems.extend(denied_requests(task));
         problems.extend(too_much_memory(task, engine));
-        let setup = Setup::new(task.clone(), |name| self.plugins.get(name)).ok().filter(|_| problems.is_empty());
+        let setup = Setup::new(task.clone(), |file| self.code.get(file)).ok().filter(|_| problems.is_empty());
         problems.extend(setup.as_ref().and_then(|setup| budget.reserve(task, setup)));
         if let (Some(setup), true) = (setup, problems.is_empty()) {
             self.tasks.push(task.clone());
@@ -268,7 +286,7 @@ impl App {
 
     /// Returns what the worker opens: each task with its plugins, or with the reason why it cannot run.
     pub(crate) fn setups(&self) -> Vec<Setup> {
-        let ready = |task: &Arc<Task>| Setup::new(task.clone(), |name| self.plugins.get(name)).ok();
+        let ready = |task: &Arc<Task>| Setup::new(task.clone(), |file| self.code.get(file)).ok();
         let preparing = |task: &Arc<Task>| Setup::unready(task.clone(), Unready::Preparing);
         let unusable =
             |(task, problem): &(Arc<Task>, Arc<str>)| Setup::unready(task.clone(), Unready::Broken(problem.clone()));

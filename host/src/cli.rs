@@ -1,13 +1,15 @@
 //! The command line: commands, arguments and help.
 
+pub(crate) mod author;
 pub(crate) mod client;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::{self, EngineScope, Flags, Loaded, RunScope, ServiceScope, StoreScope, Variables};
+use crate::config::{self, DevScope, EngineScope, Flags, Loaded, RunScope, ServiceScope, StoreScope, Variables};
 
 /// The last paragraph of every command's help.
 const EXIT_CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refused, the app has problems, or anything \
@@ -19,6 +21,7 @@ const EXIT_CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refu
 #[command(
     name = "saggar",
     version,
+    long_version = long_version(),
     after_help = EXIT_CODES,
     mut_subcommands(|command| command.after_help(EXIT_CODES))
 )]
@@ -29,6 +32,13 @@ pub(crate) struct Cli {
     /// Level of the host's own log, overriding the configuration: -v is info, -vv debug
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+/// Returns the version of this program and of the engine of scripts.
+fn long_version() -> &'static str {
+    static VERSION: LazyLock<String> =
+        LazyLock::new(|| format!("{}\nscripts: {}", env!("CARGO_PKG_VERSION"), saggar::SCRIPT_ENGINE));
+    &VERSION
 }
 
 impl Cli {
@@ -53,12 +63,16 @@ pub(crate) enum Command {
     Run(Run),
     /// Loads an app, runs its jobs and answers over HTTP until SIGTERM or Ctrl-C, then drains
     Serve(Serve),
+    /// Serves an app to its author: reloads it whenever a file is saved, and shows problems, jobs and their logs
+    Dev(Dev),
     /// Copies an app's jobs to a file, even while a host runs; the copy can be served
     Backup(Backup),
     /// Prints every key of the configuration, its value and where the value comes from, or every error in it
     Config(ConfigArgs),
     /// Generates a token for the HTTP API, and its digest for the configuration
     Token(Token),
+    #[command(flatten)]
+    Author(author::AuthorCommand),
     #[command(flatten)]
     Client(client::ClientCommand),
 }
@@ -70,15 +84,25 @@ impl Command {
             Self::Check(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Run(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Serve(args) => config::load(&args.app, &args.settings, verbose, variables),
+            Self::Dev(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Backup(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Config(args) => config::load_for_show(&args.app, &args.settings, verbose, variables),
-            Self::Token(_) | Self::Client(_) => config::load_without_app(verbose, variables),
+            Self::Author(author::AuthorCommand::Test(args)) => {
+                config::load(&args.app_dir(), &args.settings, verbose, variables)
+            }
+            Self::Token(_) | Self::Author(_) | Self::Client(_) => config::load_without_app(verbose, variables),
         }
     }
 
     /// Returns whether the command runs as a service until it is stopped.
     pub(crate) fn is_service(&self) -> bool {
-        matches!(self, Self::Serve(_))
+        matches!(self, Self::Serve(_) | Self::Dev(_))
+    }
+
+    /// Returns whether the command writes files for an author, and nothing else.
+    pub(crate) fn writes_sources(&self) -> bool {
+        use author::AuthorCommand::{Component, New, Wit};
+        matches!(self, Self::Author(Component(_) | New(_) | Wit(_)))
     }
 
     /// Returns whether the command itself reports errors in the configuration.
@@ -89,7 +113,7 @@ impl Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The app: a directory with `tasks/` and `plugins/`
+    /// The app: a directory with `tasks/`, and `plugins/` or `scripts/`
     pub(crate) app: PathBuf,
 
     /// Prints one JSON document
@@ -102,7 +126,7 @@ pub(crate) struct Check {
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The app: a directory with `tasks/` and `plugins/`
+    /// The app: a directory with `tasks/`, and `plugins/` or `scripts/`
     pub(crate) app: PathBuf,
 
     /// The id of the task, such as `mail.send`
@@ -130,11 +154,24 @@ pub(crate) struct Run {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
+    /// The app: a directory with `tasks/`, and `plugins/` or `scripts/`
+    pub(crate) app: PathBuf,
+
+    /// Reloads the app whenever a task file, a plugin or the configuration has changed
+    #[arg(long)]
+    pub(crate) watch: bool,
+
+    #[command(flatten)]
+    pub(crate) settings: Flags<ServiceScope>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
     /// The app: a directory with `tasks/` and `plugins/`
     pub(crate) app: PathBuf,
 
     #[command(flatten)]
-    pub(crate) settings: Flags<ServiceScope>,
+    pub(crate) settings: Flags<DevScope>,
 }
 
 #[derive(Debug, Args)]

@@ -5,13 +5,22 @@ mod backup;
 mod check;
 mod config;
 mod definition;
+mod dev;
+mod job_output;
 mod open_files;
 mod repeat;
 mod run;
 mod serve;
+mod service;
 mod show;
 mod signals;
+mod source_excerpt;
 mod token;
+
+mod component;
+mod new;
+mod test;
+mod wit;
 
 mod client;
 mod job_view;
@@ -23,6 +32,7 @@ mod change;
 mod get;
 mod list;
 mod logs;
+mod reload;
 mod stats;
 mod tasks;
 mod wait;
@@ -31,13 +41,16 @@ mod watch;
 mod completions;
 mod openapi;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use saggar::Compiler;
+use saggar::{CompileState, Compiler};
+use saggar_sandbox::escaped;
 
 use crate::cli::Command;
+use crate::cli::author::AuthorCommand;
 use crate::config::{Config, Loaded, Variables};
 use crate::telemetry::Telemetry;
 
@@ -50,9 +63,14 @@ pub(crate) const USAGE: u8 = 2;
 /// Interrupted by a signal; the exit code that shells use for Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
+/// A compilation that takes longer is reported.
+const SLOW_COMPILATION: Duration = Duration::from_secs(1);
+
 /// The environment of a command: configuration, environment variables, and telemetry (log, metrics and traces).
 pub(crate) struct CommandEnv {
-    pub(crate) configuration: Loaded,
+    pub(crate) configuration: Arc<Loaded>,
+    /// The number of `-v`.
+    pub(crate) verbose: u8,
     pub(crate) variables: Arc<Variables>,
     pub(crate) telemetry: Telemetry,
 }
@@ -67,10 +85,36 @@ impl CommandEnv {
             .cache_dir(cache_dir.clone())
             .keep_bytes(*keep_bytes as u64)
             .state_dir(self.variables.user_state_dir())
-            // The running program, even if its file was replaced meanwhile.
-            .compiler(Compiler::Process("/proc/self/exe".into()))
+            .compiler(compiler())
+            .report_compiling(SLOW_COMPILATION, say_compiling)
             .tracer(self.telemetry.tracer())
             .env_filtered(env_allow.clone(), move |name| variables.text(name).map(str::to_owned))
+    }
+}
+
+/// Returns the compiler of plugins: the running program, even if its file was replaced meanwhile.
+fn compiler() -> Compiler {
+    Compiler::Process("/proc/self/exe".into())
+}
+
+/// Tells the user of a command that it waits for the compilation of a plugin.
+fn say_compiling(file: &Path, state: CompileState) {
+    match state {
+        CompileState::Running => say!("saggar: compiling {}", escaped(&file.to_string_lossy())),
+        CompileState::Ended(took) => {
+            say!("saggar: compiled {} in {:.1} s", escaped(&file.to_string_lossy()), took.as_secs_f64());
+        }
+    }
+}
+
+/// Logs that a service compiles a plugin.
+fn log_compiling(file: &Path, state: CompileState) {
+    let plugin = file.display();
+    match state {
+        CompileState::Running => tracing::info!(%plugin, "compiling a plugin"),
+        CompileState::Ended(took) => {
+            tracing::info!(%plugin, took_ms = took.as_millis() as u64, "compiled a plugin");
+        }
     }
 }
 
@@ -79,9 +123,14 @@ pub(crate) async fn run(command: Command, env: &CommandEnv) -> ExitCode {
         Command::Check(args) => check::run(args, env).await,
         Command::Run(args) => run::run(args, env).await,
         Command::Serve(args) => serve::run(args, env).await,
+        Command::Dev(args) => dev::run(args, env).await,
         Command::Backup(args) => backup::run(args, env).await,
         Command::Config(args) => config::run(&args, &env.configuration),
         Command::Token(args) => token::run(&args),
+        Command::Author(AuthorCommand::Component(args)) => component::run(args).await,
+        Command::Author(AuthorCommand::New(args)) => new::run(&args),
+        Command::Author(AuthorCommand::Test(args)) => test::run(args, env).await,
+        Command::Author(AuthorCommand::Wit(args)) => wit::run(&args),
         Command::Client(command) => client::run(command).await,
     };
     match done {

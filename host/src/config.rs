@@ -25,7 +25,7 @@ use saggar::{Severity, StoreChoice};
 use saggar_definition::{Diagnostic, Location, nearest};
 use serde_json::{Value, json};
 
-pub(crate) use flags::{ClientScope, EngineScope, Flags, RunScope, Scope, ServiceScope, StoreScope};
+pub(crate) use flags::{ClientScope, DevScope, EngineScope, Flags, RunScope, Scope, ServiceScope, StoreScope};
 pub(crate) use keys::Config;
 pub(crate) use value::{Endpoint, time, value_text};
 
@@ -286,6 +286,20 @@ impl Loaded {
             write_time: self.config.http_write_time,
             followers: self.config.http_streams,
         }
+    }
+
+    /// Returns the keys whose values differ from those of `running`.
+    pub(crate) fn changed_keys(&self, running: &Self) -> Vec<String> {
+        let value_in = |loaded: &Self, key: &str| {
+            loaded.settings.iter().find(|setting| setting.key == key).map(|setting| setting.value.clone())
+        };
+        let is_changed = |setting: &&Setting| value_in(running, setting.key).as_ref() != Some(&setting.value);
+        self.settings.iter().filter(is_changed).map(|setting| setting.key.to_owned()).collect()
+    }
+
+    /// Returns the problems that `running` does not have.
+    pub(crate) fn new_problems(&self, running: &Self) -> Vec<Diagnostic> {
+        self.problems.iter().filter(|problem| !running.problems.contains(problem)).cloned().collect()
     }
 
     /// Returns each key with its value and origin, for people.

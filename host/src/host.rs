@@ -8,13 +8,15 @@ use opentelemetry::global::BoxedTracer;
 use saggar_definition::{Diagnostic, Variable};
 use saggar_job::{Clock, JobKey, SystemClock, TaskKey};
 use saggar_queue::{Counts, EventFilter, EventId, Events, Followed, Queue, StoreHealth};
-use saggar_sandbox::{Allocator, Compiler, Engine, EngineOptions};
+use saggar_sandbox::{Allocator, CompileReport, CompileState, Compiler, Engine, EngineError, EngineOptions};
 use saggar_worker::Worker;
 
 use crate::app::{App, Definitions, StartError};
 use crate::env_allow::EnvAllow;
 use crate::loading::Loading;
 use crate::meters;
+use crate::reloads::{ConfigurationCheck, Reloads};
+use crate::script_runner::SCRIPT_RUNNER;
 use crate::store::StoreChoice;
 
 /// Maximum number of sandboxes of a host. Each reserves some gigabytes of address space in the pool, and a process has
@@ -36,6 +38,9 @@ pub(crate) type EnvLookup = Arc<dyn Fn(&str) -> Variable + Send + Sync>;
 /// Called with problems as they are found.
 pub(crate) type ProblemReporter = Arc<dyn Fn(&[Diagnostic]) + Send + Sync>;
 
+/// Checks the embedder's own files in a reload.
+pub(crate) type CheckConfiguration = Arc<dyn Fn() -> ConfigurationCheck + Send + Sync>;
+
 /// Builds a host.
 pub struct HostBuilder {
     app_dir: PathBuf,
@@ -50,6 +55,8 @@ pub struct HostBuilder {
     env: EnvLookup,
     waits_for_plugins: bool,
     report: ProblemReporter,
+    check_configuration: CheckConfiguration,
+    compile_report: CompileReport,
 }
 
 /// Whether a host accepts jobs.
@@ -77,6 +84,9 @@ pub struct Host {
     pub(crate) env: EnvLookup,
     pub(crate) app: Arc<std::sync::RwLock<Arc<App>>>,
     pub(crate) loading: Loading,
+    pub(crate) reloads: Reloads,
+    pub(crate) report: ProblemReporter,
+    pub(crate) check_configuration: CheckConfiguration,
 }
 
 impl HostBuilder {
@@ -162,17 +172,36 @@ impl HostBuilder {
     }
 
     /// Sets a function that is called with the problems of plugins as they are found, if [`build`](Self::build) does
-    /// not wait for plugins.
+    /// not wait for plugins, and with all problems of a reload.
     #[must_use]
     pub fn report_problems(self, report: impl Fn(&[Diagnostic]) + Send + Sync + 'static) -> Self {
         Self { report: Arc::new(report), ..self }
+    }
+
+    /// Sets a function that reloads call to check files of the embedder, such as its configuration. It may block.
+    #[must_use]
+    pub fn check_configuration(self, check: impl Fn() -> ConfigurationCheck + Send + Sync + 'static) -> Self {
+        Self { check_configuration: Arc::new(check), ..self }
+    }
+
+    /// Sets a function that is called with the file of a plugin, relative to the app's directory, when its compilation
+    /// has taken `after`, and again when it has ended.
+    #[must_use]
+    pub fn report_compiling(
+        self,
+        after: Duration,
+        report: impl Fn(&Path, CompileState) + Send + Sync + 'static,
+    ) -> Self {
+        let root = self.app_dir.canonicalize().unwrap_or_else(|_| self.app_dir.clone());
+        let report = move |path: &Path, state| report(path.strip_prefix(&root).unwrap_or(path), state);
+        Self { compile_report: CompileReport::new(report).after(after), ..self }
     }
 
     /// Loads the app without running anything.
     pub async fn load(&self) -> Result<App, StartError> {
         let definitions = Definitions::load(&self.app_dir, &*self.env);
         let engine = self.engine(&definitions)?;
-        Ok(definitions.resolve(&engine, &self.app_dir, |_, _| ()).await)
+        Ok(definitions.resolve(&engine, &self.app_dir, &App::default(), |_, _| ()).await)
     }
 
     fn engine(&self, definitions: &Definitions) -> Result<Engine, StartError> {
@@ -181,16 +210,30 @@ impl HostBuilder {
             Ok(need) if need <= MAX_SANDBOXES => (need + SPARE_SANDBOXES).min(MAX_SANDBOXES),
             _ => return Err(StartError::TooManySlots { need, capacity: MAX_SANDBOXES }),
         };
+        Ok(self.start_engine(sandboxes, definitions.max_memory(), definitions.has_scripts())?)
+    }
+
+    /// Starts an engine as that of a host, for calls without a host. `max_memory` is the largest memory limit of its
+    /// sandboxes, in bytes; `tuned_for_scripts` makes instances of scripts fast, at 1 MiB for each sandbox.
+    pub fn start_engine(
+        &self,
+        sandboxes: u32,
+        max_memory: u64,
+        tuned_for_scripts: bool,
+    ) -> Result<Engine, EngineError> {
         let options = EngineOptions {
             sandboxes,
-            max_memory: definitions.max_memory().max(MIN_POOL_MEMORY),
+            max_memory: max_memory.max(MIN_POOL_MEMORY),
             allocator: self.allocator,
             cache_dir: self.cache_dir.clone(),
             state_dir: self.state_dir.clone(),
             compiler: self.compiler.clone(),
+            compile_report: self.compile_report.clone(),
+            script_runner: Some(SCRIPT_RUNNER),
+            tuned_for_scripts,
             ..EngineOptions::default()
         };
-        Ok(Engine::new(options)?)
+        Engine::new(options)
     }
 
     /// Loads the app and starts it. The problems of tasks that cannot run are in [`Host::app`]. Fails if no task can
@@ -200,7 +243,7 @@ impl HostBuilder {
         let engine = self.engine(&definitions)?;
         let mut later = None;
         let app = if self.waits_for_plugins {
-            definitions.resolve(&engine, &self.app_dir, |_, _| ()).await
+            definitions.resolve(&engine, &self.app_dir, &App::default(), |_, _| ()).await
         } else {
             let app = definitions.unresolved();
             later = Some(definitions);
@@ -216,6 +259,7 @@ impl HostBuilder {
         if self.keep_events > 0 {
             queue.keep_events(self.keep_events);
         }
+        let reloads = Reloads::new(clock.now());
         let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue.clone(), clock, self.tracer);
         let host = Host {
             engine,
@@ -225,11 +269,14 @@ impl HostBuilder {
             env: self.env,
             app: Arc::new(std::sync::RwLock::new(Arc::new(app))),
             loading: Loading::default(),
+            reloads,
+            report: self.report,
+            check_configuration: self.check_configuration,
         };
         let app = host.app();
         host.worker.open(app.setups(), app.broken.clone()).await?;
         match later {
-            Some(definitions) => host.load_plugins(definitions, self.report),
+            Some(definitions) => host.load_plugins(definitions, host.report.clone()),
             None => host.loading.finish(),
         }
         Ok(host)
@@ -252,6 +299,8 @@ impl Host {
             env: Arc::new(|_| Variable::Unset),
             waits_for_plugins: true,
             report: Arc::new(|_| ()),
+            check_configuration: Arc::new(ConfigurationCheck::default),
+            compile_report: CompileReport::default(),
         }
     }
 
@@ -309,7 +358,7 @@ impl Host {
     pub fn measure(&self) {
         self.queue.measure();
         self.worker.measure();
-        meters::measure(&self.engine);
+        meters::measure(&self.engine, self.reloads.status().failed > 0);
     }
 
     /// Returns the engine that runs the plugins: its allocator and the usage of its sandboxes.

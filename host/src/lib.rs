@@ -29,14 +29,17 @@
 //! ```
 
 mod app;
+mod code;
 mod env_allow;
 mod host;
 mod job_view;
 mod jobs;
 mod loading;
 mod meters;
-mod plugins;
 mod reload;
+mod reload_view;
+mod reloads;
+mod script_runner;
 mod service;
 mod store;
 
@@ -46,19 +49,21 @@ pub use host::{DEFAULT_KEEP_BYTES, Health, Host, HostBuilder};
 pub use job_view::JobView;
 pub use meters::describe_metrics;
 pub use opentelemetry::global::BoxedTracer;
+pub use reloads::{ConfigurationCheck, LastReload, ReloadError, ReloadResult, ReloadStatus, Reloaded};
 pub use saggar_api as api;
 pub use saggar_definition::{Diagnostic, Severity, Task, schema};
 pub use saggar_job::{
-    Backoff, FailureKind, JobId, JobKey, LogLevel, LogSource, Problem, Reference, Role, Status, Timestamp,
+    Backoff, CodeFile, FailureKind, JobId, JobKey, LogLevel, LogSource, Problem, Reference, Role, Status, Timestamp,
 };
 pub use saggar_queue::{
     Added, AttemptRecord, CallbackBackoff, ChangeError, Cost, Counts, Cursor, EventFilter, EventId, Events, Followed,
     Gap, JobEvent, JobEventKind, KeptEvent, ListOrder, ListQuery, ListedJob, LogLine, Missed, NewJob, Page, Progress,
     Rates, StoreError, UniqueBy, fingerprint,
 };
-pub use saggar_sandbox::{Allocator, Compiler, Engine, Plugin, PoolUsage, compile_if_asked};
+pub use saggar_sandbox::{Allocator, CompileState, Compiler, Engine, Plugin, PoolUsage, Script, compile_if_asked};
 pub use saggar_store_sqlite::{Durability, SqliteError};
 pub use saggar_wire as wire;
-pub use saggar_worker::{AddError, Family, LookupError};
+pub use saggar_worker::{AddError, Family, LookupError, TaskChanges};
+pub use script_runner::SCRIPT_ENGINE;
 pub use service::service;
 pub use store::{StoreChoice, UnknownStore, backup};

@@ -8,6 +8,7 @@ macro_rules! say {
 mod cli;
 mod commands;
 mod config;
+mod inputs;
 mod problems;
 mod telemetry;
 
@@ -26,7 +27,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // Only the host's user may access the files that it writes: jobs, backups, compiled plugins.
-    rustix::process::umask(Mode::from_raw_mode(0o077));
+    let users_mask = rustix::process::umask(Mode::from_raw_mode(0o077));
     // A host starts this program again as a compiler of plugins.
     if let Some(code) = saggar::compile_if_asked(std::env::args_os()) {
         return code;
@@ -35,6 +36,10 @@ fn main() -> ExitCode {
     let variables: Arc<Variables> = Arc::new(std::env::vars_os().collect());
     telemetry::apply_no_color(&variables);
     let cli = cli::Cli::read(&variables);
+    if cli.command.writes_sources() {
+        // What an author keeps in a repository has the author's own permissions.
+        rustix::process::umask(users_mask);
+    }
     let configuration = cli.command.configuration(cli.verbose, &variables);
     if configuration.has_errors() && !cli.command.reports_problems() {
         telemetry::report_config_problems(&configuration, &variables);
@@ -57,7 +62,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let env = CommandEnv { configuration, variables, telemetry };
+    let configuration = Arc::new(configuration);
+    let env = CommandEnv { configuration, verbose: cli.verbose, variables, telemetry };
     let code = runtime.block_on(commands::run(cli.command, &env));
     // A blocking task may still be compiling a component, and its result is no longer needed.
     runtime.shutdown_background();

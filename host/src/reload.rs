@@ -1,11 +1,19 @@
-//! Loads plugins while a host runs, and reloads the app.
+//! Loads plugins while a host runs, and reloads the app: all of it or nothing.
 
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
-use saggar_definition::Diagnostic;
+use saggar_definition::{Diagnostic, Severity};
+use saggar_job::Timestamp;
+use saggar_worker::TaskChanges;
 
 use crate::app::{App, Definitions, StartError, min_capacity};
 use crate::host::{Host, ProblemReporter};
+use crate::meters;
+use crate::reloads::{ConfigurationCheck, LastReload, ReloadError, ReloadResult, ReloadStatus, Reloaded};
+
+/// How many changed names a line of the log has.
+const NAMED: usize = 20;
 
 impl Host {
     /// Resolves when all plugins have been loaded. Fails if no task can run.
@@ -25,7 +33,8 @@ impl Host {
                     report(problems);
                 }
             };
-            let loaded = definitions.resolve(&host.engine, &host.app_dir, resolved);
+            let nothing = App::default();
+            let loaded = definitions.resolve(&host.engine, &host.app_dir, &nothing, resolved);
             tokio::select! {
                 biased;
                 // A reload has replaced the app meanwhile.
@@ -45,22 +54,124 @@ impl Host {
         self.loading.finish();
     }
 
-    /// Reloads the app's directory, and waits until its plugins are loaded. Running jobs end with their old definition
-    /// and plugin. Fails if no task can run; nothing changes then.
-    pub async fn reload(&self) -> Result<Arc<App>, StartError> {
-        let definitions = Definitions::load(&self.app_dir, &*self.env);
+    /// Reloads the app's directory: loads everything, and then replaces all that has changed at once. With any error in
+    /// the app, nothing changes. Running jobs end with their old definition and plugin; tasks that are the same as
+    /// before are not touched.
+    ///
+    /// The reload starts at once, and continues if the returned future is dropped. While a reload runs, all further
+    /// requests together cause one more.
+    pub fn reload(&self) -> impl Future<Output = ReloadResult> + Send + use<> {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let (host, request) = (self.clone(), self.reloads.request());
+        // If the host stops, the work is dropped, and with it the sender.
+        self.worker.spawn_until_stop(async move { drop(answer.send(host.reload_for(request).await)) });
+        async move { answered.await.unwrap_or_else(|_| Err(Arc::new(ReloadError::Stopping))) }
+    }
+
+    /// Returns the state of reloads.
+    pub fn reload_status(&self) -> ReloadStatus {
+        self.reloads.status()
+    }
+
+    /// Waits for a turn, and reloads unless a reload that has started after the request has ended meanwhile.
+    async fn reload_for(&self, request: u64) -> ReloadResult {
+        let mut turn = self.reloads.turn().await;
+        if let Some(result) = turn.result_for(request) {
+            return result;
+        }
+        let covered = self.reloads.begin();
+        let (at, start) = (self.queue.clock().now(), Instant::now());
+        let result = self.reload_now(start).await.map(Arc::new).map_err(Arc::new);
+        let status = self.reloads.end(LastReload { at, took: start.elapsed(), result: result.clone() });
+        meters::reloaded(result.is_ok());
+        self.report_reload(&result, &status, start.elapsed());
+        turn.finish(covered, result.clone());
+        result
+    }
+
+    async fn reload_now(&self, start: Instant) -> Result<Reloaded, ReloadError> {
+        let (definitions, configuration) = self.read_files().await;
         let (need, capacity) = (min_capacity(&definitions.catalog), self.engine.capacity());
         if need > u64::from(capacity) {
-            return Err(StartError::TooManySlots { need, capacity });
+            return Err(ReloadError::TooManySlots { need, capacity });
         }
-        let app = definitions.resolve(&self.engine, &self.app_dir, |_, _| ()).await;
-        if app.tasks.is_empty() {
-            return Err(StartError::NoTask(app.problems));
+        let old = self.app();
+        let mut app = definitions.resolve(&self.engine, &self.app_dir, &old, |_, _| ()).await;
+        let ConfigurationCheck { problems, needs_restart } = configuration;
+        app.problems.splice(..0, problems);
+        // An app without tasks has an error, too.
+        if app.has_errors() {
+            return Err(ReloadError::Problems(app.problems));
         }
-        let app = Arc::new(app);
-        self.worker.open(app.setups(), app.broken.clone()).await?;
-        *self.app.write().unwrap_or_else(PoisonError::into_inner) = app.clone();
+        let plugins = app.code_changed_since(&old);
+        let warnings = app.problems.iter().filter(|problem| problem.severity == Severity::Warning).cloned().collect();
+        let tasks = self.worker.open(app.setups(), app.broken.clone()).await?;
+        *self.app.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(app);
         self.loading.finish();
-        Ok(app)
+        Ok(Reloaded { tasks, plugins, needs_restart, warnings, took: start.elapsed() })
+    }
+
+    /// Reads the task files, and the embedder's files, on a thread that may block.
+    async fn read_files(&self) -> (Definitions, ConfigurationCheck) {
+        let host = self.clone();
+        let read = move || (Definitions::load(&host.app_dir, &*host.env), (host.check_configuration)());
+        match tokio::task::spawn_blocking(read).await {
+            Ok(read) => read,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+
+    /// Logs a reload and reports its problems.
+    fn report_reload(&self, result: &ReloadResult, status: &ReloadStatus, took: Duration) {
+        let took_ms = took.as_millis() as u64;
+        let (ReloadStatus { loaded_at: Timestamp(loaded_at_ms), failed, .. }, problems) = (status, problems(result));
+        if !problems.is_empty() {
+            (self.report)(problems);
+        }
+        match result {
+            Ok(reloaded) => {
+                let TaskChanges { added, changed, removed, unchanged } = &reloaded.tasks;
+                tracing::info!(
+                    added = named(added),
+                    changed = named(changed),
+                    removed = named(removed),
+                    unchanged,
+                    plugins = named(&reloaded.plugins),
+                    needs_restart = named(&reloaded.needs_restart),
+                    took_ms,
+                    "reloaded the app"
+                );
+            }
+            Err(error) => {
+                let why = match &**error {
+                    ReloadError::Problems(problems) => format!("{} problems", problems.len()),
+                    other => other.to_string(),
+                };
+                tracing::error!(
+                    why,
+                    failed_reloads = failed,
+                    loaded_at_ms,
+                    took_ms,
+                    "the app was not reloaded; the host continues with the app that it loaded before"
+                );
+            }
+        }
+    }
+}
+
+/// Returns the problems to report.
+fn problems(result: &ReloadResult) -> &[Diagnostic] {
+    match result {
+        Ok(reloaded) => &reloaded.warnings,
+        Err(error) => error.problems(),
+    }
+}
+
+/// Formats names for a line of the log.
+fn named(names: &[String]) -> String {
+    let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(" ");
+    match names.len().saturating_sub(NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }

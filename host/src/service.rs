@@ -10,6 +10,8 @@ use saggar_wire::{self as wire, Code};
 use saggar_worker::{AddError, Family, LookupError, OpenTask, Orphan, Unready};
 
 use crate::host::{Health, Host};
+use crate::reload_view;
+use crate::reloads::ReloadError;
 
 /// Creates the HTTP service of `host`, for a [`Listener`](saggar_api::Listener).
 pub fn service(host: &Host, tokens: Tokens) -> Service {
@@ -84,6 +86,17 @@ impl Jobs for HostJobs {
     fn task(&self, task: &str) -> Result<KnownTask, Refusal> {
         self.0.worker.task(task).map(known_task).map_err(lookup_refused)
     }
+
+    async fn reload(&self) -> Result<wire::Reloaded, Refusal> {
+        match self.0.reload().await {
+            Ok(reloaded) => Ok(reload_view::reloaded(&reloaded)),
+            Err(error) => Err(reload_refused(&error)),
+        }
+    }
+
+    fn reload_status(&self) -> wire::ReloadStatus {
+        reload_view::status(self.0.reload_status())
+    }
 }
 
 impl Host {
@@ -120,6 +133,15 @@ fn known_task(open: OpenTask) -> KnownTask {
         Some(Unready::Broken(problem)) => TaskState::Broken(problem),
     };
     KnownTask { task: open.task, state, counts: open.queue.counts(), rates: open.queue.counters().rates() }
+}
+
+fn reload_refused(error: &ReloadError) -> Refusal {
+    let code = match error {
+        ReloadError::Store(error) => return Refusal::named(error.code(), error.to_string()),
+        ReloadError::Problems(_) | ReloadError::TooManySlots { .. } => Code::ReloadFailed,
+        ReloadError::Stopping => Code::Stopping,
+    };
+    Refusal::new(code, reload_view::detail(error)).with_problems(reload_view::diagnostics(error.problems()))
 }
 
 fn add_refused(error: AddError) -> Refusal {

@@ -50,6 +50,12 @@ impl App {
         self.plugin(id, guest).task(id, &serde_json::json!({ "process": format!("plugins.{id}") }))
     }
 
+    /// Adds a script: `mail.send` is `scripts/mail/send.js`.
+    #[must_use]
+    pub fn script(self, name: &str, text: &str) -> Self {
+        self.file(format!("scripts/{}.js", name.replace('.', "/")), text)
+    }
+
     /// Adds a plugin with the component of `guest`, one of the constants in [`guests`](crate::guests).
     #[must_use]
     pub fn plugin(self, name: &str, guest: &str) -> Self {

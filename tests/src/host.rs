@@ -236,8 +236,8 @@ impl TestHost {
 
     /// Reloads the app; returns all its problems as text, if there are any.
     pub async fn reload(&self) -> Result<(), String> {
-        let app = within("reloading", self.host.reload()).await.map_err(|error| error.to_string())?;
-        let problems = render(&app.problems);
+        let reloaded = within("reloading", self.host.reload()).await.map_err(|error| error.to_string())?;
+        let problems = render(&reloaded.warnings);
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 

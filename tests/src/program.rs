@@ -147,8 +147,15 @@ impl Running {
         }
         let Output { status, .. } = self.0.wait_with_output().expect("it has ended");
         let text = |pipe: std::thread::JoinHandle<String>| pipe.join().expect("a pipe that can be read");
-        CommandOutput { code: status.code(), out: text(out), err: text(err) }
+        CommandOutput { code: status.code(), out: text(out), err: without_compilations(&text(err)) }
     }
+}
+
+/// Removes the lines about plugins that took long to compile: that depends on the machine, and on whether an earlier test
+/// has compiled them.
+fn without_compilations(err: &str) -> String {
+    let is_kept = |line: &&str| !line.starts_with("saggar: compiling ") && !line.starts_with("saggar: compiled ");
+    err.split_inclusive('\n').filter(is_kept).collect()
 }
 
 fn read_all(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<String> {

@@ -239,3 +239,9 @@ async fn children() {
     assert_eq!(host.response("it", json!(["at-once"])).await, json!([1, 2]));
     host.shutdown().await;
 }
+
+/// `languages.rs` has the whole table.
+#[tokio::test]
+async fn conformance() {
+    assert_eq!(answer(built::CONFORMANCE, json!([["ünï", 2.5, null]])).await, json!(["ünï", 2.5, null]));
+}

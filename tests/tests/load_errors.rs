@@ -112,6 +112,13 @@ async fn with_an_unknown_interface() {
     incompatible_is_refused("with_an_unknown_interface", &["acme:secrets/vault@1.0.0", "imports"]).await;
 }
 
+/// The host has it for its own script runner only.
+#[tokio::test]
+async fn with_the_source_of_scripts() {
+    let parts = ["saggar:script/source@0.1.0", "imports what this host does not provide"];
+    incompatible_is_refused("with_the_source_of_scripts", &parts).await;
+}
+
 #[tokio::test]
 async fn with_an_unknown_function() {
     incompatible_is_refused("with_an_unknown_function", &["saggar:task/context@0.1.0", "tenant-secret"]).await;

@@ -25,6 +25,16 @@ const DOCUMENTS: &str = concat!(
 
 const STEPS: &[Step] = &[
     Step {
+        about: "The task and the script of Yao's document as they are, without a build step.",
+        arguments: &["run", "examples/apps/yao", "test", "进入任务1"],
+        exit_code: 0,
+    },
+    Step {
+        about: "The document's loop: a job adds 99 others; `run` waits for all of them.",
+        arguments: &["run", "examples/apps/yao", "loop"],
+        exit_code: 0,
+    },
+    Step {
         about: "`check` looks at every task and component of an app and shows what they are allowed.",
         arguments: &["check", "examples/apps/seed"],
         exit_code: 0,
@@ -35,7 +45,7 @@ const STEPS: &[Step] = &[
         exit_code: 0,
     },
     Step {
-        about: "The loop of Yao's document: one job adds 99 others; `run` waits for all of them.",
+        about: "The same loop as a plugin in Rust.",
         arguments: &["run", "examples/apps/seed", "loop"],
         exit_code: 0,
     },

@@ -29,7 +29,7 @@ const SAFE_FROM: [(&str, &str); 3] =
 pub fn check() -> Result<()> {
     let root = examples::root();
     let mut problems = Vec::new();
-    for workspace in ["", "examples", "tests/guests"] {
+    for workspace in ["", "examples", "tests/guests", "host/script-runner", "host/script-runner/harness"] {
         for package in cargo::metadata(&root.join(workspace), &["--locked"])?.packages {
             problems.extend(package.problems().into_iter().map(|problem| format!("{}: {problem}", package.id())));
         }

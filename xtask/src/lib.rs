@@ -1,9 +1,9 @@
 //! Chores of the repository, for its own tests and build scripts and for the commands in `main.rs`.
 //!
-//! `guests` builds components; `cargo` starts a cargo that the running one does not disturb; `examples` installs the
-//! examples' components into the apps; `demo` shows them at work; `suite` runs all tests, after `tools` has installed what they
-//! run; `dependencies` checks what the repository is built from; `sources` reads it, and `structure` says in figures how it
-//! hangs together.
+//! `guests` builds components, and `languages` those that are not in Rust; `cargo` starts a cargo that the running one does not
+//! disturb; `examples` installs the examples' components into the apps; `demo` shows them at work; `script_runner` rebuilds and
+//! checks the component that runs scripts; `suite` runs all tests, after `tools` has installed what they run; `dependencies`
+//! checks what the repository is built from; `sources` reads it, and `structure` says in figures how it hangs together.
 
 #![expect(clippy::print_stderr, reason = "whoever runs it looks at it, or stops it")]
 
@@ -11,6 +11,8 @@ pub mod demo;
 pub mod dependencies;
 pub mod examples;
 pub mod guests;
+pub mod languages;
+pub mod script_runner;
 pub mod sources;
 pub mod structure;
 pub mod suite;

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use xtask::script_runner::{self, Action};
 use xtask::structure::Structure;
 
 const USAGE: &str = "\
@@ -15,6 +16,9 @@ usage: cargo demo             builds the examples and the host, and shows them a
        cargo xtask test [ARG…]
                               installs what the tests need and runs all of them; arguments go to `cargo test`
        cargo xtask examples   builds the examples' plugins and installs them into the apps
+       cargo xtask script-runner [--check | --bench]
+                              rebuilds the component that runs scripts, or checks that the committed one behaves like a new
+                              one, or measures it
        cargo xtask dependencies
                               checks the licences, sources and versions of what is depended on
        cargo xtask structure [ROOT]
@@ -30,6 +34,11 @@ fn main() -> ExitCode {
         (Some("demo"), []) => xtask::demo::run().map(|()| true),
         (Some("test"), arguments) => xtask::suite::run(arguments),
         (Some("examples"), []) => examples(),
+        (Some("script-runner"), []) => script_runner::run(Action::Rebuild).map(|()| true),
+        (Some("script-runner"), [option]) if option == "--check" => script_runner::run(Action::Check).map(|()| true),
+        (Some("script-runner"), [option]) if option == "--bench" => {
+            script_runner::run(Action::Benchmark).map(|()| true)
+        }
         (Some("dependencies"), []) => xtask::dependencies::check().map(|()| true),
         (Some("structure"), []) => structure(xtask::examples::root()),
         (Some("structure"), [root]) => structure(Path::new(root)),

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::languages::Languages;
 use crate::{cargo, examples, guests, tools};
 
 /// Runs the whole suite. `arguments` are passed on to `cargo test`: a filter, `--release`, or what comes after `--`.
@@ -13,7 +14,9 @@ use crate::{cargo, examples, guests, tools};
 /// Answers whether all tests passed; cargo has said what did not.
 pub fn run(arguments: &[OsString]) -> Result<bool> {
     let root = examples::root().canonicalize().context("the repository is not there")?;
-    tools::install(&root, &cargo::metadata(&root, &["--no-deps"])?.target_directory)?;
+    let target = cargo::metadata(&root, &["--no-deps"])?.target_directory;
+    tools::install(&root, &target)?;
+    Languages::new(&root, &target).install()?;
     guests::ensure_target(&root)?;
     eprintln!("Building and running all tests. The first build compiles wasmtime: some ten minutes on two cores.");
     let status = cargo_test(&root, arguments).status().context("cannot start cargo")?;

@@ -10,11 +10,13 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 /// Each program that tests run, and the package of Debian's that has it.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("cc", "gcc"),
     ("curl", "curl"),
     ("kill", "procps"),
     ("mount", "mount"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
     ("nsenter", "util-linux"),
     ("prlimit", "util-linux"),
     ("promtool", "prometheus"),
@@ -39,7 +41,7 @@ pub(crate) fn install(root: &Path, target: &Path) -> Result<()> {
         let how = Rights { is_root: is_root()?, has_apt: is_on_path("apt-get"), has_sudo: can_sudo() };
         install_packages(&missing, &how)?;
     }
-    install_python(root, &python)?;
+    install_python(root, REQUIREMENTS, &python)?;
     if !has_namespaces() {
         eprintln!("{WITHOUT_NAMESPACES}");
     }
@@ -108,22 +110,23 @@ fn install_packages(missing: &Missing, rights: &Rights) -> Result<()> {
     Ok(())
 }
 
-/// Makes the virtual environment and fills it; does not look at the network if it has what is asked for.
-fn install_python(root: &Path, python: &Path) -> Result<()> {
-    let wanted = root.join(REQUIREMENTS);
+/// Makes a virtual environment with the packages of a requirements file in the repository; does not look at the network if it
+/// has them.
+pub(crate) fn install_python(root: &Path, requirements: &str, python: &Path) -> Result<()> {
+    let wanted = root.join(requirements);
     let wanted = fs::read(&wanted).with_context(|| format!("cannot read {}", wanted.display()))?;
     let installed = python.join("installed.txt");
     if fs::read(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    eprintln!("Installing the Python packages of {REQUIREMENTS} in {}", python.display());
+    eprintln!("Installing the Python packages of {requirements} in {}", python.display());
     let pip = python.join("bin/pip");
     if !pip.exists() {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(python))
             .context("the virtual environment for Python cannot be made")?;
     }
     let mut install = Command::new(&pip);
-    install.args(["install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS]);
+    install.args(["install", "--quiet", "--disable-pip-version-check", "--requirement", requirements]);
     run(install.current_dir(root))
         .context("the Python packages cannot be installed; PyPI has to be reachable for this")?;
     fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))
@@ -230,7 +233,7 @@ mod tests {
         fs::write(root.join(REQUIREMENTS), "a==1\n").unwrap();
         fs::write(python.join("installed.txt"), "a==1\n").unwrap();
         // It has no pip, so anything but leaving it alone would make one.
-        install_python(&root, &python).unwrap();
+        install_python(&root, REQUIREMENTS, &python).unwrap();
         assert!(!python.join("bin").exists());
         fs::remove_dir_all(&root).unwrap();
     }

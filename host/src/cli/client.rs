@@ -33,6 +33,8 @@ pub(crate) enum ClientCommand {
     Pause(TaskArgs),
     /// Resumes a task
     Resume(TaskArgs),
+    /// Makes a host load its app again; if the app has errors, nothing changes
+    Reload(Reload),
     /// Shows job counts per task and status, and rates
     Stats(Stats),
     /// Lists the tasks of a host, or shows one with its effective definition
@@ -54,6 +56,7 @@ impl ClientCommand {
             Self::Logs(args) => &args.host,
             Self::Cancel(args) | Self::Retry(args) | Self::Redeliver(args) | Self::Delete(args) => &args.host,
             Self::Pause(args) | Self::Resume(args) => &args.host,
+            Self::Reload(args) => &args.host,
             Self::Stats(args) => &args.host,
             Self::Tasks(args) => &args.host,
             // These do not talk to a host.
@@ -251,6 +254,16 @@ pub(crate) struct JobsArgs {
 pub(crate) struct TaskArgs {
     /// The task's id
     pub(crate) task: String,
+
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reload {
+    /// Shows when the app was loaded and how the last reload ended, and reloads nothing
+    #[arg(long)]
+    pub(crate) status: bool,
 
     #[command(flatten)]
     pub(crate) host: HostArgs,

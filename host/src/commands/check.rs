@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use saggar::{App, Plugin, Role, Task};
+use saggar::{App, CodeFile, Plugin, Role, Task};
 use serde_json::{Value, json};
 
 use super::{CommandEnv, FAILURE, definition, output, show};
@@ -19,7 +19,7 @@ pub(crate) async fn run(args: Check, env: &CommandEnv) -> anyhow::Result<u8> {
         for task in &app.tasks {
             print_task(task)?;
         }
-        print_components(&app)?;
+        print_code(&app)?;
         problems::print(&app.problems);
         summary(&app)?;
     }
@@ -36,10 +36,10 @@ fn summary(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the plugins of the valid tasks, by name.
-fn components(app: &App) -> BTreeMap<String, Plugin> {
-    let names = app.tasks.iter().flat_map(|task| task.references().map(|(_, at)| at.value.plugin.clone()));
-    names.filter_map(|name| Some((name.clone(), app.plugin(&name)?))).collect()
+/// Returns the code of the valid tasks, by file.
+fn code(app: &App) -> BTreeMap<CodeFile, Plugin> {
+    let files = app.tasks.iter().flat_map(|task| task.references().map(|(_, at)| at.value.code.clone()));
+    files.filter_map(|file| Some((file.clone(), app.plugin(&file)?))).collect()
 }
 
 fn print_task(task: &Task) -> anyhow::Result<()> {
@@ -55,17 +55,31 @@ fn row(key: &str, value: &str) -> anyhow::Result<()> {
     show::line(&format!("  {key:<21}  {value}"))
 }
 
-fn print_components(app: &App) -> anyhow::Result<()> {
-    for (name, plugin) in components(app) {
-        let roles: Vec<&str> = plugin.roles().map(Role::interface).collect();
-        show::line(&format!("component plugins.{name}"))?;
+fn print_code(app: &App) -> anyhow::Result<()> {
+    const NEXT_LINE: &str = "\n                         ";
+    for (file, plugin) in code(app) {
+        let kind = if plugin.script().is_some() { "script" } else { "component" };
+        show::line(&format!("{kind} {file}"))?;
         row("sha256", plugin.digest())?;
         row("size", &kibibytes(plugin.size()))?;
-        row("plays", &roles.join(", "))?;
-        row("imports", &plugin.imports().join("\n                         "))?;
+        match plugin.script() {
+            Some(script) => {
+                let files: Vec<&str> = script.texts().keys().map(String::as_str).collect();
+                row("files", &files.join(NEXT_LINE))?;
+                row("functions", &script.functions().join(", "))?;
+            }
+            None => {
+                row("plays", &roles(&plugin).join(", "))?;
+                row("imports", &plugin.imports().join(NEXT_LINE))?;
+            }
+        }
         show::line("")?;
     }
     Ok(())
+}
+
+fn roles(plugin: &Plugin) -> Vec<&'static str> {
+    plugin.roles().map(Role::interface).collect()
 }
 
 fn kibibytes(bytes: u64) -> String {
@@ -73,18 +87,26 @@ fn kibibytes(bytes: u64) -> String {
 }
 
 fn document(app: &App) -> Value {
-    let components: BTreeMap<String, Value> = components(app)
-        .into_iter()
-        .map(|(name, plugin)| {
-            let roles: Vec<&str> = plugin.roles().map(Role::interface).collect();
-            let (sha256, bytes, imports) = (plugin.digest().as_ref(), plugin.size(), plugin.imports());
-            let about = json!({ "sha256": sha256, "bytes": bytes, "roles": roles, "imports": imports });
-            (format!("plugins.{name}"), about)
-        })
-        .collect();
+    let (mut components, mut scripts) = (BTreeMap::new(), BTreeMap::new());
+    for (file, plugin) in code(app) {
+        let (sha256, bytes) = (plugin.digest().as_ref(), plugin.size());
+        match plugin.script() {
+            Some(script) => {
+                let (files, functions): (Vec<_>, _) = (script.texts().keys().collect(), script.functions());
+                let about = json!({ "sha256": sha256, "bytes": bytes, "files": files, "functions": functions });
+                scripts.insert(file.to_string(), about);
+            }
+            None => {
+                let (roles, imports) = (roles(&plugin), plugin.imports());
+                let about = json!({ "sha256": sha256, "bytes": bytes, "roles": roles, "imports": imports });
+                components.insert(file.to_string(), about);
+            }
+        }
+    }
     json!({
         "tasks": app.tasks.iter().map(|task| describe(task)).collect::<Vec<_>>(),
         "components": components,
+        "scripts": scripts,
         "problems": app.problems,
     })
 }

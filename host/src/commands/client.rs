@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{FAILURE, INTERRUPTED, USAGE, output};
-use super::{add, change, completions, get, list, logs, openapi, stats, tasks, watch};
+use super::{add, change, completions, get, list, logs, openapi, reload, stats, tasks, watch};
 use crate::cli::client::{ClientCommand, HostArgs};
 
 /// Exit code: the host cannot be reached, or the connection was lost.
@@ -87,6 +87,7 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
         ClientCommand::Delete(args) => change::delete(args).await,
         ClientCommand::Pause(args) => change::pause(args).await,
         ClientCommand::Resume(args) => change::resume(args).await,
+        ClientCommand::Reload(args) => reload::run(args).await,
         ClientCommand::Stats(args) => stats::run(args).await,
         ClientCommand::Tasks(args) => tasks::run(args).await,
         ClientCommand::Openapi(_) => openapi::run(),

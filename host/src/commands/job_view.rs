@@ -4,7 +4,7 @@ use saggar_wire::{Attempt, Callback, FailureKind, FailureProblem, Job, Status, W
 use serde_json::value::RawValue;
 
 use super::output::{self, Column, Table, cell, name};
-use super::{FAILURE, show};
+use super::{FAILURE, show, source_excerpt};
 
 /// Longer JSON documents are truncated to this many bytes.
 const SHOWN_BYTES: usize = 2_000;
@@ -110,6 +110,10 @@ pub(crate) fn end(job: &Job) -> u8 {
     let reason = job.reason.as_ref().map_or_else(|| "failed".to_owned(), name);
     let problem = job.problem.as_ref().map(|FailureProblem { code, message, .. }| (code.as_str(), message.as_str()));
     say!("{}", cell(&show::failure(&reason, job.attempt, job.max_attempts, problem)));
+    let details = job.problem.as_ref().and_then(|problem| problem.details.as_deref());
+    for line in details.map(|details| source_excerpt::lines(details.get())).unwrap_or_default() {
+        say!("{line}");
+    }
     FAILURE
 }
 

@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 use anyhow::Context;
 use comfy_table::{CellAlignment, ContentArrangement, Table as Drawn, presets};
 use console::{style, truncate_str};
+use saggar::Timestamp;
 use saggar_sandbox::{escaped, needs_escape};
 use serde::Serialize;
 
@@ -78,6 +80,13 @@ pub(crate) fn escaped_json(text: &str) -> Cow<'_, str> {
 /// Escapes text for one line; replaces tabs with spaces.
 pub(crate) fn cell(text: &str) -> String {
     escaped(text).replace('\t', " ")
+}
+
+/// Formats the time of a day, in UTC as in logs.
+pub(crate) fn time_of_day(at: Timestamp) -> String {
+    let time = Duration::from_millis(at.0);
+    let seconds = time.as_secs() % 86_400;
+    format!("{:02}:{:02}:{:02} UTC", seconds / 3_600, seconds / 60 % 60, seconds % 60)
 }
 
 /// Returns the name of a status, a reason or the like, as on the wire.
@@ -196,5 +205,10 @@ mod tests {
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         assert_eq!(read(&escaped), read(unsafe_json));
         assert!(matches!(escaped_json("{\n}"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn times_of_day_are_in_utc() {
+        assert_eq!(time_of_day(Timestamp(1_795_770_123_456)), "09:02:03 UTC");
     }
 }

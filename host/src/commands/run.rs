@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use saggar::{AddError, Events, Family, Host, JobEvent, JobEventKind, JobId, JobKey, LookupError, NewJob, StartError};
+use saggar::{
+    AddError, Events, Family, Host, JobEvent, JobEventKind, JobId, JobKey, LogLine, LookupError, NewJob, StartError,
+};
 use saggar_wire::{Callback, CallbackState, Job};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -73,14 +75,21 @@ async fn run_once(host: &Host, args: &Run) -> anyhow::Result<u8> {
     family.begin_with(&key.task, key.id);
     let job = end(host, &key, events).await?;
     let log = host.logs(&args.task, id).await?;
-    show::log(&log);
+    show::log(&by_time(&log));
     let code = job_view::print_end(&job, &serde_json::to_string(&job)?, args.json)?;
     callbacks(host, &key).await?;
     // The handlers' output.
     let written = host.logs(&args.task, id).await?;
-    show::log(written.get(log.len()..).unwrap_or_default());
+    show::log(&by_time(written.get(log.len()..).unwrap_or_default()));
     added_jobs(host, &family).await?;
     Ok(code)
+}
+
+/// Sorts lines by their time, because each call's lines are stored together when it ends.
+fn by_time(lines: &[LogLine]) -> Vec<LogLine> {
+    let mut lines = lines.to_vec();
+    lines.sort_by_key(|line| line.at);
+    lines
 }
 
 /// Waits until the job has ended; shows its progress on the terminal.

@@ -1,37 +1,29 @@
-//! `saggar serve`: runs jobs and serves HTTP until a signal, then drains.
+//! `saggar serve`: runs jobs and serves HTTP until a signal, then drains. Reloads the app on SIGHUP, on a request, and with
+//! `--watch` when its files change.
 
-use std::time::Duration;
+use std::convert::Infallible;
 
-use saggar::api::{Bound, Listener};
 use saggar::{Host, StartError};
 
-use super::signals::Signals;
-use super::{CommandEnv, FAILURE, open_files};
+use super::service::RunningService;
+use super::signals::{ServiceSignal, Signals};
+use super::{CommandEnv, FAILURE, SLOW_COMPILATION, log_compiling, service};
 use crate::cli::Serve;
-
-/// How long requests in progress may continue after the host has stopped.
-const REQUEST_GRACE: Duration = Duration::from_secs(5);
+use crate::inputs::AppInputs;
 
 pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
     // Listen before anything else runs, so that no signal is missed.
     let mut signals = Signals::listen()?;
-    let configuration = &env.configuration;
-    let config = &configuration.config;
-    let tokens = config.tokens();
     // Set the limit before files are opened, because they count.
-    let limits = open_files::within(configuration.limits());
-    // Bind before the app is loaded: loading takes longer, and is useless if the address is in use.
-    let bound = Bound::new(config.listen, &tokens).await?;
-    let builder = env
-        .builder(args.app.clone())
-        .store(configuration.store())
-        .keep_events(config.events_keep)
-        // Compiling a plugin that is not cached takes seconds.
-        .wait_for_plugins(false)
+    let bound = service::bind(env).await?;
+    let file = args.settings.file.as_deref();
+    let inputs = if args.watch { Some(AppInputs::read(&args.app, file).await) } else { None };
+    let builder = service::builder(&args.app, &args.settings, env)
+        .report_compiling(SLOW_COMPILATION, log_compiling)
         .report_problems(env.telemetry.problem_report());
     let built = tokio::select! {
         built = builder.build() => built,
-        name = signals.next() => {
+        name = signals.next_stop() => {
             tracing::info!(signal = name, "stopped before the app was loaded");
             return Ok(0);
         }
@@ -45,31 +37,30 @@ pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
         Err(error) => return Err(error.into()),
     };
     env.telemetry.problems(&host.app().problems);
-    let mut service = saggar::service(&host, tokens);
-    let measured = host.clone();
-    if let Some(render) = env.telemetry.metrics(move || measured.measure()) {
-        service = service.with_metrics(render);
-    }
-    let listener = bound.listen(service, limits);
+    let service = RunningService::start(&host, bound, env);
     tracing::info!(app = %args.app.display(), tasks = host.app().preparing.len(), "running; SIGTERM or Ctrl-C drains");
-    tracing::info!(url = %format_args!("http://{}", listener.address()), "listening");
-    let name = match stop_cause(&host, &mut signals).await {
-        StopCause::Signal(name) => name,
+    tracing::info!(url = %format_args!("http://{}", service.address()), "listening");
+    let cause = tokio::select! {
+        cause = stop_cause(&host, &mut signals) => cause,
+        never = watch(&host, inputs) => match never {},
+    };
+    match cause {
+        StopCause::Signal(name) => {
+            let drain_s = env.configuration.config.drain.as_secs_f64();
+            tracing::info!(signal = name, drain_s, "draining; a second signal stops at once");
+            service.drain(env.configuration.config.drain, &mut signals).await?;
+            Ok(0)
+        }
         StopCause::NoTask => {
-            host.shutdown(Duration::ZERO).await;
-            listener.stop(REQUEST_GRACE).await;
-            return Ok(FAILURE);
+            service.stop().await;
+            Ok(FAILURE)
         }
         StopCause::StoreFailed(error) => {
             // Results can no longer be stored, so running jobs are useless.
-            host.shutdown(Duration::ZERO).await;
-            listener.stop(REQUEST_GRACE).await;
-            return Err(store_failed(error));
+            service.stop().await;
+            Err(error)
         }
-    };
-    tracing::info!(signal = name, drain_s = config.drain.as_secs_f64(), "draining; a second signal stops at once");
-    drain(&host, &listener, config.drain, &mut signals).await?;
-    Ok(0)
+    }
 }
 
 /// The reason why the service ends.
@@ -77,16 +68,24 @@ enum StopCause {
     Signal(&'static str),
     /// No task can run although all plugins are loaded. The problems have been reported.
     NoTask,
-    StoreFailed(Box<dyn std::error::Error + Send + Sync>),
+    StoreFailed(anyhow::Error),
 }
 
+/// Waits until the service has to end. Reloads on SIGHUP.
 async fn stop_cause(host: &Host, signals: &mut Signals) -> StopCause {
     let mut loaded = std::pin::pin!(host.plugins_loaded());
     let mut is_loading = true;
     loop {
         tokio::select! {
-            name = signals.next() => return StopCause::Signal(name),
-            error = host.store_failed() => return StopCause::StoreFailed(error),
+            signal = signals.next_of_service() => match signal {
+                ServiceSignal::Stop(name) => return StopCause::Signal(name),
+                ServiceSignal::Reload => {
+                    tracing::info!("SIGHUP: reloading the app");
+                    // It continues by itself and logs its result, so that the next signal is not missed meanwhile.
+                    drop(host.reload());
+                }
+            },
+            error = host.store_failed() => return StopCause::StoreFailed(service::store_failed(error)),
             loaded = &mut loaded, if is_loading => {
                 is_loading = false;
                 match loaded {
@@ -98,34 +97,16 @@ async fn stop_cause(host: &Host, signals: &mut Signals) -> StopCause {
     }
 }
 
-fn store_failed(error: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
-    anyhow::Error::from_boxed(error).context("the job store has failed; the host stops")
-}
-
-/// Waits for running jobs while the service still answers, so that clients receive the end of their jobs.
-async fn drain(host: &Host, listener: &Listener, time: Duration, signals: &mut Signals) -> anyhow::Result<()> {
-    let mut shutdown = std::pin::pin!(async {
-        let requeued = host.shutdown(time).await;
-        listener.stop(REQUEST_GRACE).await;
-        requeued
-    });
-    let requeued = tokio::select! {
-        requeued = &mut shutdown => requeued,
-        name = signals.next() => {
-            tracing::warn!(signal = name, "stopping at once");
-            host.abort();
-            listener.abort();
-            shutdown.await
-        }
-        error = host.store_failed() => {
-            host.abort();
-            shutdown.await;
-            return Err(store_failed(error));
-        }
-    };
-    match host.lost_jobs() {
-        0 => tracing::info!(requeued = requeued.len(), "stopped"),
-        lost => tracing::warn!(lost, "stopped; jobs in memory that had not ended are lost"),
+/// Reloads the app whenever its inputs have changed; never returns. Does nothing without inputs.
+async fn watch(host: &Host, inputs: Option<AppInputs>) -> Infallible {
+    let Some(mut inputs) = inputs else { return std::future::pending().await };
+    // A reload during the start would compete with it for the compiler.
+    let _ = host.plugins_loaded().await;
+    loop {
+        let files = inputs.changed().await;
+        let first = files.first().map_or("", String::as_str);
+        tracing::info!(files = files.len(), first, "files have changed: reloading the app");
+        // The host reports its result.
+        let _ = host.reload().await;
     }
-    Ok(())
 }

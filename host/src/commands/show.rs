@@ -49,7 +49,8 @@ pub(crate) fn log(lines: &[LogLine]) {
     }
 }
 
-fn source(source: LogSource) -> &'static str {
+/// Returns the name of a log line's source.
+pub(crate) fn source(source: LogSource) -> &'static str {
     match source {
         LogSource::Stdout => "stdout",
         LogSource::Stderr => "stderr",

@@ -1,6 +1,12 @@
-//! The signals that end a command gracefully: SIGTERM, SIGINT (Ctrl-C), SIGQUIT and SIGHUP.
+//! The signals that end a command gracefully: SIGTERM, SIGINT (Ctrl-C), SIGQUIT and SIGHUP. For a service, SIGHUP requests
+//! a reload instead, unless it means that the service's terminal was closed.
+
+use std::fs::File;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The name of the signal that a closed terminal sends, and operators to reload.
+const HANGUP: &str = "SIGHUP";
 
 /// The receiver of these signals. Once it exists, none of them ends the process by itself.
 pub(crate) struct Signals {
@@ -9,6 +15,17 @@ pub(crate) struct Signals {
     quit: Signal,
     /// `None` if the parent process ignored it, as `nohup` does, so that the command outlives its terminal.
     hangup: Option<Signal>,
+    /// Whether the process had a terminal when it started. If it has none later, the terminal was closed.
+    had_terminal: bool,
+}
+
+/// A signal for a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServiceSignal {
+    /// To end; contains the signal's name.
+    Stop(&'static str),
+    /// To reload the app.
+    Reload,
 }
 
 impl Signals {
@@ -18,6 +35,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
             hangup: if is_hangup_ignored() { None } else { Some(signal(SignalKind::hangup())?) },
+            had_terminal: has_terminal(),
         })
     }
 
@@ -33,9 +51,33 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.quit.recv() => "SIGQUIT",
-            _ = hangup => "SIGHUP",
+            _ = hangup => HANGUP,
         }
     }
+}
+
+impl Signals {
+    /// Waits for the next signal that stops a service.
+    pub(crate) async fn next_stop(&mut self) -> &'static str {
+        loop {
+            if let ServiceSignal::Stop(name) = self.next_of_service().await {
+                return name;
+            }
+        }
+    }
+
+    /// Waits for the next signal to a service.
+    pub(crate) async fn next_of_service(&mut self) -> ServiceSignal {
+        match self.next().await {
+            HANGUP if !self.had_terminal || has_terminal() => ServiceSignal::Reload,
+            name => ServiceSignal::Stop(name),
+        }
+    }
+}
+
+/// Returns whether the process has a controlling terminal.
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
 }
 
 /// Returns whether SIGHUP was ignored when this process started; false if the system does not report it.

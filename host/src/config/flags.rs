@@ -37,23 +37,27 @@ pub(crate) trait Scope {
 }
 
 /// The service: all keys.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ServiceScope;
 
+/// A service for the author of an app: all keys.
+#[derive(Debug, Clone)]
+pub(crate) struct DevScope;
+
 /// Commands that run jobs in their own process.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct RunScope;
 
 /// Commands that only read components.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct EngineScope;
 
 /// Commands that only read the store.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct StoreScope;
 
 /// Commands without an app.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ClientScope;
 
 impl Scope for ServiceScope {
@@ -63,6 +67,23 @@ impl Scope for ServiceScope {
 
     fn default_of(_: &Key) -> Option<&'static str> {
         None
+    }
+}
+
+impl Scope for DevScope {
+    fn uses(_: &Key) -> bool {
+        true
+    }
+
+    /// The file's address and store belong to the service, which may run at the same time. The log is for warnings,
+    /// because the command itself shows problems, reloads and jobs.
+    fn default_of(key: &Key) -> Option<&'static str> {
+        match key.name {
+            "listen" => Some("127.0.0.1:7717"),
+            "store" => Some("memory"),
+            "log.level" => Some("warn,saggar_worker::failures=off,saggar::reload=off"),
+            _ => ClientScope::default_of(key),
+        }
     }
 }
 
@@ -101,7 +122,7 @@ impl Scope for ClientScope {
 }
 
 /// The flags of a command for its keys, as raw text, and the configuration file that the command reads.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Flags<S> {
     /// The value of `--config` or its variable.
     pub(crate) file: Option<PathBuf>,

@@ -28,6 +28,7 @@ macro_rules! foreach_incompatible {
             with_another_failure
             with_another_imported_signature
             with_an_unknown_interface
+            with_the_source_of_scripts
             with_an_unknown_function
             with_wasi_0_3
             with_imports_of_0_2
@@ -96,6 +97,12 @@ fn with_another_imported_signature() -> String {
 fn with_an_unknown_interface() -> String {
     let vault = "package acme:secrets@1.0.0 { interface vault { open: func(name: string) -> string; } }";
     processor_with(vault, "acme:secrets/vault@1.0.0")
+}
+
+fn with_the_source_of_scripts() -> String {
+    let source =
+        "package saggar:script@0.1.0 { interface source { text: func(file: string) -> result<string, string>; } }";
+    processor_with(source, "saggar:script/source@0.1.0")
 }
 
 fn with_an_unknown_function() -> String {

@@ -69,6 +69,8 @@ async fn provoke(stage: Arc<Stage>, code: Code) -> Value {
         Code::CallbackPending => callback_pending(open).await,
         Code::NotGivenUp => act_on(open, cancelled(open).await, "redeliver").await,
         Code::NotUnique => not_unique(open).await,
+        // The stage has a broken task.
+        Code::ReloadFailed => open.act("/v1/reload").await.document(),
         Code::Stopping => stopping().await,
         Code::Overloaded => spawn_blocking(overloaded).await.expect("it does not panic"),
         Code::StoreFull => store_full().await,

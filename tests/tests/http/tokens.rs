@@ -32,6 +32,7 @@ const NEEDS: &[(&str, &str, Option<&str>)] = &[
     ("get", "/metrics", Some("read")),
     ("get", "/v1/jobs", Some("read")),
     ("get", "/v1/events", Some("read")),
+    ("get", "/v1/reload", Some("read")),
     ("get", "/v1/tasks", Some("read")),
     ("get", "/v1/tasks/{task}", Some("read")),
     ("get", "/v1/tasks/{task}/jobs", Some("read")),
@@ -45,6 +46,7 @@ const NEEDS: &[(&str, &str, Option<&str>)] = &[
     ("post", "/v1/tasks/{task}/jobs/{id}/retry", Some("write")),
     ("post", "/v1/tasks/{task}/jobs/{id}/redeliver", Some("write")),
     ("delete", "/v1/tasks/{task}/jobs/{id}", Some("write")),
+    ("post", "/v1/reload", Some("admin")),
     ("post", "/v1/tasks/{task}/pause", Some("admin")),
     ("post", "/v1/tasks/{task}/resume", Some("admin")),
 ];

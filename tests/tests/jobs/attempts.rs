@@ -1,6 +1,6 @@
 //! Attempts: outcomes, retries, timeouts and their records.
 
-use saggar::{FailureKind, Status};
+use saggar::{CodeFile, FailureKind, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, problem_code, response};
@@ -160,7 +160,7 @@ async fn an_ended_job_can_run_again_and_its_attempts_are_recorded() {
     assert_eq!((response(&second), second.attempt), (response(&first), 1));
     let attempts = host.inner().attempts("echo", first.id).await.unwrap();
     assert_eq!(attempts.iter().map(|attempt| (attempt.number, attempt.run.0)).collect::<Vec<_>>(), [(1, 1), (1, 2)]);
-    let digest = host.inner().app().plugin("echo").unwrap().digest().clone();
+    let digest = host.inner().app().plugin(&CodeFile::Plugin("echo".into())).unwrap().digest().clone();
     for attempt in &attempts {
         let cost = attempt.cost.as_ref().expect("the attempt was measured");
         assert_eq!((attempt.ending.name(), &cost.digest), ("success", &digest));

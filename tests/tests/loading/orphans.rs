@@ -120,30 +120,6 @@ async fn adding_a_job_reports_why_the_file_is_broken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_wait_while_a_reload_has_broken_their_plugin() {
-    let gated = std::fs::read(guests::GATED).expect("the guests have been built");
-    let app = App::new().simple_task("gated", guests::GATED).simple_task("keys", guests::ECHO);
-    let host = TestHost::start_durable(app).await;
-    let running = host.close_gate("gated").await;
-    let waiting = host.add("gated", json!(["keys", 1])).await;
-    host.app().write("plugins/gated.wasm", "no component");
-    let problems = host.reload().await.expect_err("a plugin is broken");
-    assert!(problems.contains("plugins/gated.wasm"), "{problems}");
-    assert_eq!(host.try_add("gated", json!(["keys", 1])).await, Err("task-broken".to_owned()));
-    host.open_gate().await;
-    assert_eq!(
-        response(&host.end("gated", running).await),
-        json!("through"),
-        "the job ends with the plugin that it began with"
-    );
-    assert_eq!(host.job("gated", waiting).await.status, Status::Waiting);
-    host.app().write("plugins/gated.wasm", &gated);
-    host.reload().await.expect("the repaired app loads");
-    assert_eq!(response(&host.end("gated", waiting).await), json!("through"));
-    host.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn jobs_can_be_managed_after_a_reload_without_their_file() {
     let app = App::new().simple_task("gated", guests::GATED).simple_task("keys", guests::ECHO);
     let host = TestHost::start(app).await;

@@ -8,7 +8,7 @@ use saggar_job::{JobId, Timestamp};
 use saggar_queue::{
     Added, Change, Counts, EventId, Followed, Job, ListQuery, NewJob, Page, Rates, StoreError, TaskQueue,
 };
-use saggar_wire::Code;
+use saggar_wire::{self as wire, Code};
 
 use crate::problem::Refusal;
 
@@ -52,6 +52,12 @@ pub trait Jobs: Send + Sync + 'static {
 
     /// Returns one task.
     fn task(&self, task: &str) -> Result<KnownTask, Refusal>;
+
+    /// Reloads the app: all of it or nothing. Starts at once, and completes even if the future is dropped.
+    async fn reload(&self) -> Result<wire::Reloaded, Refusal>;
+
+    /// Returns the state of reloads.
+    fn reload_status(&self) -> wire::ReloadStatus;
 }
 
 /// The jobs whose events are followed.

@@ -17,6 +17,8 @@ pub struct Refusal {
     pub detail: String,
     /// The position of the refused job in the batch, from 0, if the refusal is about one job.
     pub job: Option<usize>,
+    /// Problems of the app, if these are the reason.
+    pub problems: Vec<wire::Diagnostic>,
 }
 
 /// Maximum bytes of a detail. Some details repeat text of the client, which may be as large as its body.
@@ -29,13 +31,19 @@ pub(crate) struct Refused(pub(crate) Refusal);
 impl Refusal {
     /// Creates a refusal. Truncates the detail to 1 KiB.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: truncated(detail.into()), job: None }
+        Self { code, detail: truncated(detail.into()), job: None, problems: Vec::new() }
     }
 
     /// Sets the job of the batch that is refused.
     #[must_use]
     pub fn of_job(self, job: Option<usize>) -> Self {
         Self { job, ..self }
+    }
+
+    /// Sets the problems of the app.
+    #[must_use]
+    pub fn with_problems(self, problems: Vec<wire::Diagnostic>) -> Self {
+        Self { problems, ..self }
     }
 
     /// Creates a refusal whose detail is the meaning of the code.
@@ -73,6 +81,7 @@ impl Refusal {
             detail: self.detail.clone(),
             code: self.code.name().to_owned(),
             instance: path.to_owned(),
+            problems: self.problems.clone(),
         }
     }
 

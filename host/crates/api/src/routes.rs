@@ -8,6 +8,7 @@ mod job;
 mod listing;
 mod logs;
 mod metrics;
+mod reload;
 mod tasks;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -33,6 +34,7 @@ pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
         .routes(routes!(tasks::get_task))
         .routes(routes!(tasks::pause_task))
         .routes(routes!(tasks::resume_task))
+        .routes(routes!(reload::reload, reload::get_reload))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::metrics))

@@ -21,3 +21,4 @@ pub use client::Client;
 pub use error::ClientError;
 pub use event_stream::{EventStream, ServerEvent, StreamItem};
 pub use response::JsonBody;
+pub use tasks::ReloadAnswer;

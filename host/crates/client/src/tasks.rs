@@ -1,10 +1,20 @@
-//! Requests about tasks: listing, pausing and resuming.
+//! Requests about tasks: listing, pausing, resuming and reloading.
 
-use saggar_wire::{Task, Tasks};
+use reqwest::StatusCode;
+use saggar_wire::{ReloadStatus, Reloaded, Task, Tasks};
 
 use crate::client::Client;
 use crate::error::ClientError;
 use crate::response::JsonBody;
+
+/// The answer to a request for a reload.
+#[derive(Debug, Clone)]
+pub enum ReloadAnswer {
+    /// The app is reloaded.
+    Reloaded(JsonBody<Reloaded>),
+    /// The reload takes long and continues.
+    Running(JsonBody<ReloadStatus>),
+}
 
 impl Client {
     /// Returns all tasks, with counts and rates.
@@ -33,5 +43,27 @@ impl Client {
     pub async fn resume(&self, task: &str) -> Result<(), ClientError> {
         let url = self.host_url.join(&["v1", "tasks", task, "resume"])?;
         self.with_retries(async || self.send_empty(self.http.post(url.clone())).await).await
+    }
+
+    /// Reloads the host's app, and waits for the end. A reload of an app with errors changes nothing, and is refused.
+    pub async fn reload(&self) -> Result<ReloadAnswer, ClientError> {
+        let url = self.host_url.join(&["v1", "reload"])?;
+        self.with_retries(async || {
+            let response = self.send(self.http.post(url.clone()), "application/json").await?;
+            let is_running = response.status() == StatusCode::ACCEPTED;
+            let text = response.text().await.map_err(|error| ClientError::from_request(self.url(), &error))?;
+            Ok(if is_running {
+                ReloadAnswer::Running(JsonBody::new(text))
+            } else {
+                ReloadAnswer::Reloaded(JsonBody::new(text))
+            })
+        })
+        .await
+    }
+
+    /// Returns the state of reloads.
+    pub async fn reload_status(&self) -> Result<JsonBody<ReloadStatus>, ClientError> {
+        let url = self.host_url.join(&["v1", "reload"])?;
+        self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
     }
 }

@@ -1,4 +1,5 @@
-//! Restricts reads to regular files inside the app's directory. The rule applies to task files and plugins.
+//! Restricts reads to regular files inside the app's directory. The rule applies to task files, plugins and
+//! scripts.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -14,7 +15,7 @@ pub fn resolve_inside(root: &Path, relative: &Path) -> io::Result<PathBuf> {
     let below = relative.parent().unwrap_or(Path::new("")).components().enumerate();
     for (depth, component) in below {
         directory.push(component);
-        // The first component is `tasks` or `plugins` itself, which may be a link as long as it does not lead out.
+        // The first component is `tasks`, `plugins` or `scripts` itself, which may be a link as long as it does not lead out.
         if depth > 0 && directory.is_symlink() {
             let shown = directory.strip_prefix(root).unwrap_or(&directory).display();
             return Err(io::Error::other(format!("`{shown}` is a link to a directory, which is not followed")));

@@ -43,6 +43,14 @@ impl Location {
         Self { file: source.file.as_str().into(), position, source: Some(Arc::clone(source)) }
     }
 
+    /// Returns the file, with line and column if they are known.
+    fn brief(&self) -> String {
+        match self.position {
+            Some(Position { line, column, .. }) => format!("{}:{line}:{column}", self.file),
+            None => self.file.to_string(),
+        }
+    }
+
     fn located(&self) -> Option<(&Arc<Source>, Span)> {
         Some((self.source.as_ref()?, self.position?.span))
     }
@@ -99,12 +107,7 @@ impl Diagnostic {
 
     /// Returns the problem in one line: location and message.
     pub fn brief(&self) -> String {
-        let Location { file, position, .. } = &self.location;
-        let location = match position {
-            Some(Position { line, column, .. }) => format!("{file}:{line}:{column}"),
-            None => file.to_string(),
-        };
-        escaped(&format!("{location}: {}", self.message).replace('\n', " "))
+        escaped(&format!("{}: {}", self.location.brief(), self.message).replace('\n', " "))
     }
 
     /// Renders the problem for people: the message, the underlined source line, the help. Escapes control characters in
@@ -124,7 +127,7 @@ impl Diagnostic {
         if let Some(related) =
             self.related.as_ref().filter(|related| !excerpt.as_ref().is_some_and(|e| e.shows(related)))
         {
-            let note = format!("{}: {}", related.location.file, related.message);
+            let note = format!("{}: {}", related.location.brief(), related.message);
             group = group.element(Level::NOTE.message(escaped(&note)));
         }
         if let Some(help) = &self.help {

@@ -159,8 +159,8 @@ impl FoundFile {
     }
 }
 
-/// Returns whether a file with this path is a task file.
-pub(crate) fn is_task_file(file: &str) -> bool {
+/// Returns whether a file of this path below `tasks/` is a task file.
+pub fn is_task_file(file: &str) -> bool {
     EXTENSIONS.contains(&extension(file).as_str())
 }
 

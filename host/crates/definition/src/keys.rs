@@ -32,8 +32,8 @@ pub(crate) const TASK: Keys = &[
 pub(crate) const PROCESS: Key<Processor> = Key::new(
     "process",
     Processor,
-    "The plugin that does the work: plugins.mail.send is the component plugins/mail/send.wasm; plugins.media#thumbnail \
-     is one of several handlers in a component.",
+    "The function that does the work: plugins.mail.send is the component plugins/mail/send.wasm; plugins.media#thumbnail \
+     is one of several handlers in a component; scripts.mail.Send is the function Send of scripts/mail.js.",
 )
 .required()
 .or(&["processor", "handler", "run", "plugin"]);

@@ -19,6 +19,8 @@ mod files;
 
 mod confined;
 
+mod scripts;
+
 mod syntax;
 
 mod suggest;
@@ -46,11 +48,12 @@ mod schema;
 pub use catalog::Catalog;
 pub use confined::{read_regular_file, resolve_inside};
 pub use diagnostic::{Diagnostic, Location, Related, Severity};
-pub use files::utf8_text;
+pub use files::{is_task_file, utf8_text};
 pub use id::{TaskId, TaskIdError};
 pub use load::{Loaded, load, read_task};
 pub use problems::Problems;
 pub use schema::schema;
+pub use scripts::{ScriptFileError, ScriptFiles, is_script_file};
 pub use source::{Located, Position, Source, Span};
 pub use suggest::nearest;
 pub use task::{DirRequest, Handlers, Retention, SandboxRequest, Task};

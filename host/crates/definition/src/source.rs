@@ -51,6 +51,22 @@ impl Source {
         Position { line: one_based(line), column: one_based(column), span }
     }
 
+    /// Returns the span of the character at a line and column, both from 1. It is empty at the end of a line, and at the
+    /// nearest position if there is no such character.
+    pub fn span_at(&self, line: u32, column: u32) -> Span {
+        let skipped = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+        let start = match skipped {
+            0 => 0,
+            _ => self.text.match_indices('\n').nth(skipped - 1).map_or(self.text.len(), |(newline, _)| newline + 1),
+        };
+        let line = self.text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
+        let column = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
+        match line.char_indices().nth(column) {
+            Some((at, character)) => Span { start: start + at, end: start + at + character.len_utf8() },
+            None => Span { start: start + line.len(), end: start + line.len() },
+        }
+    }
+
     /// Returns the part of `span` on its first line, to underline a value of many lines.
     pub(crate) fn first_line(&self, span: Span) -> Span {
         let span = self.clamp(span);
@@ -86,6 +102,20 @@ mod tests {
         assert_eq!(at("ab\ncd", 4), (2, 2));
         assert_eq!(at("测试x", 6), (1, 3));
         assert_eq!(at("a\r\nb", 3), (2, 1));
+    }
+
+    #[test]
+    fn a_line_and_a_column_have_a_span() {
+        let source = Source { file: String::new(), text: "ab\r\n测试x\n".into() };
+        let at = |line, column| {
+            let Span { start, end } = source.span_at(line, column);
+            (start, end)
+        };
+        assert_eq!(at(1, 1), (0, 1));
+        assert_eq!(at(1, 9), (2, 2), "the end of the line");
+        assert_eq!(at(2, 2), (7, 10));
+        assert_eq!((at(0, 0), at(99, 99)), ((0, 1), (12, 12)));
+        assert_eq!(source.position(source.span_at(2, 3)).column, 3);
     }
 
     #[test]

@@ -31,7 +31,7 @@ fn rendered(loaded: &Loaded) -> String {
 
 const MINIMAL: &str = r#"{"process": "plugins.x"}"#;
 
-/// The task of the original document of this format, with plugins instead of its scripts.
+/// The task of the original document of this format.
 const SEED: &str = r#"{
   "name": "测试task",
   "worker_nums": 10,
@@ -39,13 +39,13 @@ const SEED: &str = r#"{
   "attempt_after": 200,
   "timeout": 2,
   "size": 1000,
-  "process": "plugins.task#Send", //必须的
+  "process": "scripts.task.Send", //必须的
   "event": {
-    "next": "plugins.task#NextID", //需要返回一个整型的数字，用来生成任务的标识,返回值一定要保持唯一，要不就留空
-    "add": "plugins.task#OnAdd",
-    "success": "plugins.task#OnSuccess",
-    "error": "plugins.task#OnError",
-    "progress": "plugins.task#OnProgress"
+    "next": "scripts.task.NextID", //需要返回一个整型的数字，用来生成任务的标识,返回值一定要保持唯一，要不就留空
+    "add": "scripts.task.OnAdd",
+    "success": "scripts.task.OnSuccess",
+    "error": "scripts.task.OnError",
+    "progress": "scripts.task.OnProgress"
   }
 }
 "#;
@@ -59,7 +59,7 @@ fn the_task_of_the_original_document_loads() {
     assert_eq!(task.name, "测试task");
     assert_eq!((task.worker_nums, task.size, task.timeout), (10, 1000, Duration::from_secs(2)));
     assert_eq!((task.retry.retries, task.retry.delay_ms), (3, 200));
-    assert_eq!(task.process.value.to_string(), "plugins.task#Send");
+    assert_eq!(task.process.value.to_string(), "scripts.task.Send");
     assert_eq!(task.references().count(), 6);
 }
 
@@ -87,7 +87,7 @@ fn all_problems_of_all_files_are_reported_and_valid_tasks_are_loaded() {
         ("tasks/a.yao", "{"),
         ("tasks/b.yao", r#"{"proces": "plugins.x", "timeout": -1}"#),
         ("tasks/good.yao", MINIMAL),
-        ("tasks/z.yao", r#"{"process": "scripts.a.B"}"#),
+        ("tasks/z.yao", r#"{"process": "scripts.a"}"#),
     ]);
     let loaded = loaded(dir.path());
     assert_eq!(ids(&loaded), ["good"]);

@@ -13,7 +13,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use id::{JobId, JobKey, Run, TaskKey};
 pub use log::{LogLevel, LogSource};
 pub use outcome::{Ending, Failure, FailureKind, Outcome, Problem};
-pub use reference::{Reference, Role};
+pub use reference::{CodeFile, Reference, Role};
 pub use retry::{Backoff, RetryPolicy};
 pub use state::{Life, Refusal, State, Status, Step, transition};
 pub use waiting::Waiting;

@@ -55,20 +55,53 @@ impl Role {
     }
 }
 
-/// A reference to code: `plugins.mail.send`, or `plugins.media#thumbnail` for one of several handlers in a component.
+/// A file of code in an app.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CodeFile {
+    /// A component below `plugins/`, with dots instead of slashes: `mail.send` is `plugins/mail/send.wasm`.
+    Plugin(String),
+    /// A script below `scripts/`, with dots instead of slashes: `mail.send` is `scripts/mail/send.js`.
+    Script(String),
+}
+
+impl CodeFile {
+    /// Returns the path of the file in the app's directory, with `/` on every system.
+    pub fn file(&self) -> String {
+        match self {
+            Self::Plugin(name) => format!("plugins/{}.wasm", name.replace('.', "/")),
+            Self::Script(name) => format!("scripts/{}.js", name.replace('.', "/")),
+        }
+    }
+}
+
+impl fmt::Display for CodeFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plugin(name) => write!(f, "plugins.{name}"),
+            Self::Script(name) => write!(f, "scripts.{name}"),
+        }
+    }
+}
+
+/// A reference to a function: `plugins.mail.send`, `plugins.media#thumbnail` for one of several handlers in a component,
+/// or `scripts.mail.send.Run` for a function of a script.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reference {
-    /// The component's name below `plugins/`, with dots instead of slashes: `mail.send` is `plugins/mail/send.wasm`.
-    pub plugin: String,
-    /// The part after `#`: the name of one of the component's handlers.
+    /// The file.
+    pub code: CodeFile,
+    /// The part after `#`, or the function of a script.
     pub handler: Option<String>,
 }
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "plugins.{}", self.plugin)?;
+        let separator = match self.code {
+            CodeFile::Plugin(_) => '#',
+            CodeFile::Script(_) => '.',
+        };
+        write!(f, "{}", self.code)?;
         match &self.handler {
-            Some(handler) => write!(f, "#{handler}"),
+            Some(handler) => write!(f, "{separator}{handler}"),
             None => Ok(()),
         }
     }

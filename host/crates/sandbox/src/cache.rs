@@ -29,6 +29,14 @@ const PURPOSE: &[u8] = b"saggar compiled component 1\0";
 /// The SHA-256 of a component.
 pub(crate) type PluginDigest = [u8; 32];
 
+/// A component whose code is in memory: just compiled, or from the cache.
+pub(crate) struct CompiledComponent {
+    pub(crate) component: Component,
+    pub(crate) digest: PluginDigest,
+    /// Size of the component itself in bytes.
+    pub(crate) size: u64,
+}
+
 /// A directory of compiled components for one engine version and configuration.
 pub(crate) struct Cache {
     dir: PathBuf,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use saggar_job::{Failure, FailureKind, JobId, Outcome, Problem, Role};
 
-use crate::Services;
+use crate::{Services, UsedImports};
 
 /// Information for the guest about its call, available through the contract's `context`.
 #[derive(Debug, Clone)]
@@ -140,11 +140,23 @@ pub struct Report {
     pub peak_memory: u64,
     /// Whether the call needed a new instance.
     pub fresh: bool,
+    /// How much of `took` the instantiation was; zero if the instance existed.
+    pub instantiation: Duration,
+    /// The interfaces of the contract that the guest called.
+    pub used_imports: UsedImports,
 }
 
 impl Report {
     /// Creates the report of a call that was not made.
     pub(crate) fn without_call(error: CallError) -> Self {
-        Self { result: Err(error), cpu: Duration::ZERO, took: Duration::ZERO, peak_memory: 0, fresh: true }
+        Self {
+            result: Err(error),
+            cpu: Duration::ZERO,
+            took: Duration::ZERO,
+            peak_memory: 0,
+            fresh: true,
+            instantiation: Duration::ZERO,
+            used_imports: UsedImports::default(),
+        }
     }
 }

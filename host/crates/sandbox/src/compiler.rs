@@ -1,9 +1,11 @@
-//! Compiles components in a child process with limited memory and time and without files, or in this process for
-//! embedders that trust their plugins. This module is the parent's side; `child` is the other side.
+//! Compiles components, and encodes core modules as components, in a child process with limited memory and time and
+//! without files, or in this process for embedders that trust their plugins. This module is the parent's side; `child`
+//! is the other side.
 
 pub(crate) mod child;
 pub(crate) mod compile;
 mod confinement;
+pub(crate) mod encode;
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -16,10 +18,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustix::fs::{MemfdFlags, memfd_create};
+use serde::de::DeserializeOwned;
 
 use crate::text::escaped;
-use child::{COMMAND, CompilerReply};
+use child::{Work, read_reply};
 use compile::{NotCompiled, compile};
+use encode::{EncodeError, EncodeRequest};
 
 /// Maximum bytes of private memory for compiling one component. A Python component of 18 MiB needs half of it.
 pub(crate) const MAX_MEMORY: u64 = 1 << 30;
@@ -53,48 +57,80 @@ impl Compiler {
                 let engine = engine.clone();
                 blocking(move || compile(&engine, &bytes)).await
             }
-            Self::Process(program) => run_in_child(program.clone(), bytes).await,
+            Self::Process(program) => run_in_child(program.clone(), Work::Compile, vec![bytes]).await,
+        }
+    }
+
+    /// Encodes a core module as a component, which a host can load. Dropping the future kills the process.
+    pub async fn encode(&self, request: EncodeRequest) -> Result<Vec<u8>, EncodeError> {
+        match self {
+            Self::InProcess => blocking(move || encode::encode(&request)).await,
+            Self::Process(program) => {
+                let parts = request.into_parts().map_err(|error| EncodeError::Failed(error.to_string()))?;
+                run_in_child(program.clone(), Work::Encode, parts).await
+            }
         }
     }
 }
 
-async fn run_in_child(program: PathBuf, bytes: Vec<u8>) -> Result<Vec<u8>, NotCompiled> {
+/// Why a child process has no result.
+trait ChildError: DeserializeOwned + Send + 'static {
+    /// Creates the refusal for an input that the process could not handle.
+    fn failed(why: String) -> Self;
+}
+
+impl ChildError for NotCompiled {
+    fn failed(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
+impl ChildError for EncodeError {
+    fn failed(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
+/// Runs a child process with the parts of its input, and returns its reply.
+async fn run_in_child<R: ChildError>(program: PathBuf, work: Work, input: Vec<Vec<u8>>) -> Result<Vec<u8>, R> {
     let started = blocking(move || {
-        Process::start(&program, &bytes)
-            .map_err(|error| NotCompiled::Failed(format!("cannot start its compiler {}: {error}", program.display())))
+        Process::start(&program, work, &input)
+            .map_err(|error| R::failed(format!("cannot start its compiler {}: {error}", program.display())))
     });
     let (process, stdout) = started.await?;
     let reaped = process.0.clone();
-    let ended = blocking(move || Ok((CompilerReply::read(stdout), reap(&reaped))));
+    let ended = blocking(move || Ok((read_reply(stdout), reap(&reaped))));
     match tokio::time::timeout(MAX_TIME, ended).await {
-        Ok(Ok((Some(reply), _))) => reply.into_code(),
-        Ok(Ok((None, status))) => Err(NotCompiled::Failed(process.exit_reason(status))),
+        Ok(Ok((Some(reply), _))) => reply,
+        Ok(Ok((None, status))) => Err(R::failed(process.exit_reason(status))),
         Ok(Err(refusal)) => Err(refusal),
-        Err(_) => Err(NotCompiled::Failed(format!("that takes longer than {} s: {ADVICE}", MAX_TIME.as_secs()))),
+        Err(_) => Err(R::failed(format!("that takes longer than {} s: {ADVICE}", MAX_TIME.as_secs()))),
     }
 }
 
 /// Runs blocking work on a thread for such work.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, NotCompiled> + Send + 'static,
-) -> Result<T, NotCompiled> {
+async fn blocking<T: Send + 'static, R: ChildError>(
+    work: impl FnOnce() -> Result<T, R> + Send + 'static,
+) -> Result<T, R> {
     let joined = tokio::task::spawn_blocking(work).await;
-    joined.unwrap_or_else(|error| Err(NotCompiled::Failed(error.to_string())))
+    joined.unwrap_or_else(|error| Err(R::failed(error.to_string())))
 }
 
 /// A running compiler. Dropping it kills the process.
 struct Process(Arc<Mutex<Child>>, File);
 
 impl Process {
-    /// Starts the compiler for a component. Its reply comes through the returned pipe.
-    fn start(program: &Path, bytes: &[u8]) -> io::Result<(Self, ChildStdout)> {
+    /// Starts a process with this input. Its reply comes through the returned pipe.
+    fn start(program: &Path, work: Work, parts: &[Vec<u8>]) -> io::Result<(Self, ChildStdout)> {
         let mut input = anonymous_file()?;
-        input.write_all(bytes)?;
+        for part in parts {
+            input.write_all(part)?;
+        }
         input.rewind()?;
         let stderr = anonymous_file()?;
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
         let mut child = Command::new(program)
-            .arg(COMMAND)
+            .arg(work.argument())
             .env_clear()
             .env("RAYON_NUM_THREADS", threads.to_string())
             // In KiB. Reserved memory counts only when it is used. The default arena of 1 GiB would be the whole limit.

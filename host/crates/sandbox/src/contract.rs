@@ -16,6 +16,9 @@ const PACKAGE: &str = "saggar:task";
 const VERSION: &str = "0.1.0";
 const COMPATIBLE_PREFIX: &str = "0.1.";
 
+/// What the script runner may import in addition, and no plugin.
+pub(crate) const SCRIPT_SOURCE: &str = "saggar:script/source@0.1.0";
+
 const INTERFACES: [&str; 5] = ["types", "context", "progress", "log", "tasks"];
 
 /// The WASI interfaces that are linked: all of 0.2, so that ordinary guests load. What is allowed is checked at each
@@ -237,7 +240,7 @@ mod tests {
         assert_eq!(import_problem("wasi:io/poll@0.3.0"), version("wasi:io/poll@0.3.0", "wasi:io/poll@0.2.x"));
         assert_eq!(import_problem("wasi:cli/run@0.3.0"), version("wasi:cli/run@0.3.0", "wasi:cli/run@0.2.x"));
         assert_eq!(import_problem("saggar:task/log@0.2.0"), version("saggar:task/log@0.2.0", "saggar:task/log@0.1.0"));
-        for name in ["wasi:io/nothing@0.2.0", "acme:db/sql@1.0.0", "run", "saggar:task/secrets@0.1.0"] {
+        for name in ["wasi:io/nothing@0.2.0", "acme:db/sql@1.0.0", "run", "saggar:task/secrets@0.1.0", SCRIPT_SOURCE] {
             assert_eq!(import_problem(name), Some(ImportProblem::Unknown(name.into())), "{name}");
         }
     }

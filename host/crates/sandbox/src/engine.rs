@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use wasmtime::InstanceAllocationStrategy;
 use wasmtime::component::Linker;
 
+use crate::cache::CompiledComponent;
+use crate::compile_report::CompileReport;
 use crate::compiler::Compiler;
 use crate::config::base_config;
 use crate::guest::{Guest, HasGuest};
@@ -15,7 +17,7 @@ use crate::limiter::MemoryTotal;
 use crate::pool::{Allocator, Capacity, PoolUsage, pooling_config};
 use crate::ticker::Ticker;
 use crate::turn::Turns;
-use crate::{bindings, cache, http, wasi};
+use crate::{bindings, cache, http, script_source, wasi};
 
 /// Maximum parallel compilations. Each may use 1 GiB.
 const MAX_COMPILATIONS: usize = 8;
@@ -36,8 +38,14 @@ pub struct EngineOptions {
     pub state_dir: Option<PathBuf>,
     /// Where components are parsed and compiled.
     pub compiler: Compiler,
+    /// Where compilations that take long are reported.
+    pub compile_report: CompileReport,
     /// Threads of the runtime that drives the sandboxes.
     pub threads: usize,
+    /// The component that runs scripts; `None` if scripts cannot be loaded.
+    pub script_runner: Option<&'static [u8]>,
+    /// Whether instances of scripts are made fast, at the price of 1 MiB of resident memory for each sandbox.
+    pub tuned_for_scripts: bool,
     /// How often computing guests are interrupted, to check their deadline and to let others run.
     pub tick: Duration,
 }
@@ -51,6 +59,9 @@ impl Default for EngineOptions {
             cache_dir: None,
             state_dir: None,
             compiler: Compiler::InProcess,
+            compile_report: CompileReport::default(),
+            script_runner: None,
+            tuned_for_scripts: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             // Guests stop within a few ticks. Shorter ticks cost more, and did not stop guests sooner on a busy
             // machine.
@@ -77,12 +88,16 @@ pub struct Engine(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) wasmtime: wasmtime::Engine,
     pub(crate) linker: Linker<Guest>,
+    /// The linker of the script runner, which has imports of its own.
+    pub(crate) runner_linker: Linker<Guest>,
+    pub(crate) script_runner: Option<ScriptRunner>,
     pub(crate) ticker: Ticker,
     pub(crate) turns: Turns,
     pub(crate) capacity: Capacity,
     pub(crate) memory_total: MemoryTotal,
     pub(crate) cache: Option<cache::Cache>,
     pub(crate) compiler: Compiler,
+    pub(crate) compile_report: CompileReport,
     /// Limits how many files are read, and how much compiled code is loaded, at the same time.
     pub(crate) reading: Semaphore,
     /// Limits how many compilations run at the same time.
@@ -91,11 +106,20 @@ pub(crate) struct Inner {
     max_memory: u64,
 }
 
+/// The script runner of an engine. It is compiled when the first script is loaded, and shared by all of them.
+pub(crate) struct ScriptRunner {
+    pub(crate) bytes: &'static [u8],
+    pub(crate) component: OnceCell<CompiledComponent>,
+}
+
 impl Engine {
     /// Starts an engine. If the pool cannot be reserved, warns and continues without one.
     pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
         let (wasmtime, allocator) = start_wasmtime(&options)?;
         let linker = link(&wasmtime).map_err(configuration)?;
+        let mut runner_linker = linker.clone();
+        script_source::link(&mut runner_linker).map_err(configuration)?;
+        let script_runner = options.script_runner.map(|bytes| ScriptRunner { bytes, component: OnceCell::new() });
         let ticker = Ticker::start(wasmtime.weak(), options.tick).map_err(EngineError::Ticker)?;
         let open = |dir| cache::Cache::open(dir, options.state_dir.as_deref(), &wasmtime);
         let cache = options.cache_dir.as_deref().and_then(open);
@@ -103,12 +127,15 @@ impl Engine {
         Ok(Self(Arc::new(Inner {
             wasmtime,
             linker,
+            runner_linker,
+            script_runner,
             ticker,
             turns: Turns::new(options.threads),
             capacity: Capacity::new(options.sandboxes),
             memory_total: MemoryTotal::default(),
             cache,
             compiler: options.compiler,
+            compile_report: options.compile_report,
             reading: Semaphore::new(parallelism),
             compiling: Semaphore::new(parallelism),
             allocator,
@@ -164,6 +191,7 @@ fn start_wasmtime(options: &EngineOptions) -> Result<(wasmtime::Engine, Allocato
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling_config(
             options.sandboxes,
             options.max_memory,
+            options.tuned_for_scripts,
         )));
         match wasmtime::Engine::new(&config) {
             Ok(engine) => return Ok((engine, Allocator::Pooling)),

@@ -13,7 +13,9 @@ use crate::http_context::{self, DenyHttp};
 use crate::limiter::{Limiter, MemoryTotal};
 use crate::output::{Output, Stream};
 use crate::resources::{self, MAX_RESOURCES, Usage};
+use crate::script::ScriptAccess;
 use crate::turn::Turn;
+use crate::used_imports::{Import, UsedImports};
 use crate::{JobContext, Services};
 
 /// Maximum random bytes per request. The host allocates as many.
@@ -31,6 +33,7 @@ pub(crate) struct Guest {
     /// The permit of the running slice; `None` in the guest's first slice.
     pub(crate) turn: Arc<Mutex<Option<Turn>>>,
     pub(crate) current: Option<Current>,
+    pub(crate) script: ScriptAccess,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     deny_http: DenyHttp,
@@ -47,6 +50,15 @@ pub(crate) struct Current {
     pub(crate) stopped: Option<Stop>,
     /// Calls of the `tasks` interface so far.
     pub(crate) task_calls: u32,
+    /// The interfaces that were called so far.
+    pub(crate) used_imports: UsedImports,
+}
+
+impl Current {
+    pub(crate) fn new(job: JobContext, services: Arc<dyn Services>, deadline: Instant, timeout: Duration) -> Self {
+        let used_imports = UsedImports::default();
+        Self { job, services, deadline, timeout, stopped: None, task_calls: 0, used_imports }
+    }
 }
 
 /// Why the host stopped a guest.
@@ -57,7 +69,7 @@ pub(crate) enum Stop {
 }
 
 impl Guest {
-    pub(crate) fn new(max_memory: u64, memory_total: MemoryTotal) -> Self {
+    pub(crate) fn new(max_memory: u64, memory_total: MemoryTotal, script: ScriptAccess) -> Self {
         let output = Arc::new(Output::default());
         let stream = |source| Stream { output: output.clone(), source };
         let mut table = ResourceTable::new();
@@ -76,6 +88,7 @@ impl Guest {
             output,
             turn: Arc::default(),
             current: None,
+            script,
             wasi,
             http: http_context::context(),
             deny_http: DenyHttp,
@@ -83,10 +96,14 @@ impl Guest {
         }
     }
 
-    /// Returns the running call. Guests run only during calls, so there is one whenever an import is called. Also
-    /// clears the last refusal of memory, because a guest that calls an import has continued after it.
-    pub(crate) fn current(&mut self) -> wasmtime::Result<&mut Current> {
-        self.continued().current.as_mut().ok_or_else(|| wasmtime::Error::msg("the guest runs outside of a call"))
+    /// Returns the running call, for a function of `import`. Guests run only during calls, so there is one whenever an
+    /// import is called. Also clears the last refusal of memory, because a guest that calls an import has continued
+    /// after it.
+    pub(crate) fn current(&mut self, import: Import) -> wasmtime::Result<&mut Current> {
+        let current = self.continued().current.as_mut();
+        let current = current.ok_or_else(|| wasmtime::Error::msg("the guest runs outside of a call"))?;
+        current.used_imports.insert(import);
+        Ok(current)
     }
 
     /// Clears the last refusal of memory, because the guest has continued after it.

@@ -1,6 +1,7 @@
 //! An instance in its store: creating it, and calling its roles.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use saggar_job::{Failure, FailureKind, JobId, Problem};
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
@@ -11,6 +12,7 @@ use crate::guest::Guest;
 use crate::load::Loaded;
 use crate::pool::CapacityPermit;
 use crate::resources::{MAX_HANDLES, MAX_RESOURCES};
+use crate::script::ScriptAccess;
 use crate::{Answer, Input, Plugin};
 
 /// Maximum bytes that a guest can pass to the host in one call or answer: the largest response.
@@ -24,6 +26,8 @@ pub(crate) struct LiveInstance {
     roles: RoleFuncs,
     /// Calls that succeeded.
     pub(crate) served: u32,
+    /// How long the instantiation took, until the first call has taken it.
+    pub(crate) instantiation: Duration,
     _permit: CapacityPermit,
 }
 
@@ -45,8 +49,9 @@ struct RoleFuncs {
 
 impl LiveInstance {
     /// Creates an empty store for an instance of `plugin`.
-    pub(crate) fn new(plugin: &Loaded, max_memory: u64, permit: CapacityPermit) -> Self {
-        let mut store = Store::new(&plugin.engine.wasmtime, Guest::new(max_memory, plugin.engine.memory_total.clone()));
+    pub(crate) fn new(plugin: &Loaded, max_memory: u64, script: ScriptAccess, permit: CapacityPermit) -> Self {
+        let guest = Guest::new(max_memory, plugin.engine.memory_total.clone(), script);
+        let mut store = Store::new(&plugin.engine.wasmtime, guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(MAX_TRANSFER);
         store.set_max_component_handles(MAX_HANDLES);
@@ -58,7 +63,14 @@ impl LiveInstance {
                 Ok(UpdateDeadline::YieldCustom(1, Box::pin(turns.clone().wait(turn))))
             }
         });
-        Self { store, instance: None, roles: RoleFuncs::default(), served: 0, _permit: permit }
+        Self {
+            store,
+            instance: None,
+            roles: RoleFuncs::default(),
+            served: 0,
+            instantiation: Duration::ZERO,
+            _permit: permit,
+        }
     }
 
     /// Returns whether the next call may use this instance: it has no data of this call outside its own memory, and is
@@ -79,17 +91,24 @@ impl LiveInstance {
         id: JobId,
         input: Input,
     ) -> wasmtime::Result<Result<Answer, Failure>> {
+        let instance = self.instantiate(&plugin.0).await?;
+        self.call(plugin, instance, id.0, input).await
+    }
+
+    /// Returns the instance; creates it if necessary.
+    pub(crate) async fn instantiate(&mut self, plugin: &Loaded) -> wasmtime::Result<Instance> {
         // Guest code can run from here on: start functions and constructors are guest code.
         self.store.set_epoch_deadline(1);
-        let instance = match self.instance {
-            Some(instance) => instance,
+        match self.instance {
+            Some(instance) => Ok(instance),
             None => {
+                let began = Instant::now();
                 // Boxed; otherwise the future of each call would include space for it.
-                let instance = Box::pin(plugin.0.pre.instantiate_async(&mut self.store)).await?;
-                *self.instance.insert(instance)
+                let instance = Box::pin(plugin.pre.instantiate_async(&mut self.store)).await?;
+                self.instantiation = began.elapsed();
+                Ok(*self.instance.insert(instance))
             }
-        };
-        self.call(plugin, instance, id.0, input).await
+        }
     }
 
     async fn call(

@@ -29,8 +29,8 @@ pub enum InvalidBytes {
     Native,
     /// A core module.
     #[error(
-        "this is a core WebAssembly module, not a component: build it for the target wasm32-wasip2, or wrap it with \
-         `wasm-tools component new`"
+        "this is a core WebAssembly module, not a component: build it for the target wasm32-wasip2, or make a component of \
+         it with `saggar component`"
     )]
     CoreModule,
     /// Not WebAssembly at all.

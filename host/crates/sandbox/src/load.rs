@@ -14,13 +14,14 @@ use saggar_job::Role;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
-use crate::cache::{PluginDigest, hex};
+use crate::cache::{CompiledComponent, PluginDigest, hex};
 use crate::compiler::compile::NotCompiled;
 use crate::contract::{self, ImportProblem, RoleError};
 use crate::guest::Guest;
 use crate::invalid_bytes::{InvalidBytes, MAX_BYTES};
 use crate::limiter::{MAX_MEMORIES, MAX_TABLES};
 use crate::native::TrustedCode;
+use crate::script::Script;
 use crate::{Engine, engine};
 
 /// Why a component file is not a plugin. The caller adds the path.
@@ -72,7 +73,7 @@ impl From<NotCompiled> for LoadError {
     }
 }
 
-/// A component that is ready to run. Cheap to clone.
+/// A component, or a script with its runner, that is ready to run. Cheap to clone.
 #[derive(Clone)]
 pub struct Plugin(pub(crate) Arc<Loaded>);
 
@@ -82,24 +83,48 @@ pub(crate) struct Loaded {
     /// Units of capacity that one instance takes.
     pub(crate) units: u32,
     path: PathBuf,
-    digest: Arc<str>,
+    pub(crate) digest: Arc<str>,
     size: u64,
     imports: Vec<String>,
     roles: Vec<(Role, Result<ComponentExportIndex, RoleError>)>,
+    /// What the script runner runs; `None` for a plugin.
+    pub(crate) script: Option<Arc<Script>>,
+}
+
+impl Loaded {
+    /// Creates what runs `script`; `self` is the script runner.
+    pub(crate) fn with_script(&self, entry: &str, digest: String, script: Script) -> Plugin {
+        Plugin(Arc::new(Self {
+            engine: self.engine.clone(),
+            pre: self.pre.clone(),
+            units: self.units,
+            path: entry.into(),
+            digest: digest.into(),
+            size: script.size(),
+            imports: self.imports.clone(),
+            roles: self.roles.clone(),
+            script: Some(Arc::new(script)),
+        }))
+    }
 }
 
 impl Plugin {
-    /// Returns the path of the plugin's file.
+    /// Returns the script; `None` for a component.
+    pub fn script(&self) -> Option<&Script> {
+        self.0.script.as_deref()
+    }
+
+    /// Returns the path of the component's file; for a script, relative to the app's directory.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// Returns the SHA-256 of the file, in hexadecimal.
+    /// Returns the SHA-256 of the file, in hexadecimal; for a script, of all its files and of the runner.
     pub fn digest(&self) -> &Arc<str> {
         &self.0.digest
     }
 
-    /// Returns the size of the file in bytes.
+    /// Returns the size of the file in bytes; for a script, of all its files.
     pub fn size(&self) -> u64 {
         self.0.size
     }
@@ -143,44 +168,86 @@ impl Engine {
     /// Reads, checks and compiles the component in the file `path`. The first load can take seconds. Can be called
     /// concurrently. Dropping the future stops the compilation.
     pub async fn load(&self, path: impl Into<PathBuf>) -> Result<Plugin, LoadError> {
-        let path = path.into();
+        self.load_unless(path.into(), None).await
+    }
+
+    /// Like [`load`](Self::load), after `known` was loaded from the same file. Returns `known` if the content of the
+    /// file is the same, so that it is not loaded twice.
+    pub async fn reload(&self, path: impl Into<PathBuf>, known: &Plugin) -> Result<Plugin, LoadError> {
+        self.load_unless(path.into(), Some(known)).await
+    }
+
+    async fn load_unless(&self, path: PathBuf, known: Option<&Plugin>) -> Result<Plugin, LoadError> {
         let opened = path.clone();
         let file = blocking(move || open(&opened)).await?;
-        load_file(self, path, file).await
+        load_file(self, path, file, known).await
     }
 
     /// Like [`load`](Self::load), for a file that the caller has opened; `path` is its name.
     pub async fn load_file(&self, path: impl Into<PathBuf>, file: File) -> Result<Plugin, LoadError> {
-        load_file(self, path.into(), file).await
+        load_file(self, path.into(), file, None).await
     }
 }
 
-/// Reads the file once to look up its compiled code, and again when it can be compiled, so loads that wait for a permit
-/// keep only the open file, not its content, in memory.
-async fn load_file(engine: &Engine, path: PathBuf, file: File) -> Result<Plugin, LoadError> {
+async fn load_file(engine: &Engine, path: PathBuf, file: File, known: Option<&Plugin>) -> Result<Plugin, LoadError> {
     let file = Arc::new(file);
+    if let Some(known) = known
+        && has_content_of(engine, &file, known).await?
+    {
+        return Ok(known.clone());
+    }
+    let origin = Origin::File(file);
+    let compiled = compiled(engine, &path, &origin).await?;
+    let engine = engine.clone();
+    blocking(move || Ok(Plugin(Arc::new(finish(&engine, path, &compiled, &origin)?)))).await
+}
+
+/// Returns whether the content of a file is that of a known plugin.
+async fn has_content_of(engine: &Engine, file: &Arc<File>, known: &Plugin) -> Result<bool, LoadError> {
+    let _permit = engine.0.reading.acquire().await;
+    let (file, known) = (file.clone(), known.clone());
+    blocking(move || {
+        let digest: PluginDigest = Sha256::digest(&read(&file)?).into();
+        Ok(known.digest().as_ref() == hex(&digest).as_str())
+    })
+    .await
+}
+
+/// Where a component comes from, which decides what it may import.
+#[derive(Clone)]
+pub(crate) enum Origin {
+    /// A file of an app: a plugin.
+    File(Arc<File>),
+    /// The host: its script runner.
+    Runner(&'static [u8]),
+}
+
+/// Compiles a component, or takes its code from the cache. Reads the component once to look up its code, and again when
+/// it can be compiled, so loads that wait for a permit keep only the open file, not its content, in memory. `path` is its
+/// name in reports.
+pub(crate) async fn compiled(engine: &Engine, path: &Path, origin: &Origin) -> Result<CompiledComponent, LoadError> {
     if engine.0.cache.is_some() {
         let _permit = engine.0.reading.acquire().await;
-        if let CachedOrSource::Plugin(plugin) = cached_or_source(engine, &path, &file).await? {
-            return Ok(plugin);
+        if let CachedOrSource::Cached(compiled) = cached_or_source(engine, origin).await? {
+            return Ok(compiled);
         }
     }
     let _permit = engine.0.compiling.acquire().await;
     // Another load of the same bytes may have compiled them meanwhile.
-    let Source { bytes, digest } = match cached_or_source(engine, &path, &file).await? {
-        CachedOrSource::Plugin(plugin) => return Ok(plugin),
+    let Source { bytes, digest } = match cached_or_source(engine, origin).await? {
+        CachedOrSource::Cached(compiled) => return Ok(compiled),
         CachedOrSource::Source(source) => source,
     };
     let size = bytes.len() as u64;
-    let code = engine.0.compiler.run(&engine.0.wasmtime, bytes).await?;
+    let compilation = engine.0.compiler.run(&engine.0.wasmtime, bytes);
+    let code = engine.0.compile_report.watch(path, compilation).await?;
     let engine = engine.clone();
     blocking(move || {
         let component = TrustedCode::just_compiled(&code).deserialize(&engine.0.wasmtime).map_err(compile_error)?;
         if let Some(cache) = &engine.0.cache {
             cache.put(&digest, &code);
         }
-        drop(code);
-        finish(&engine, path, &component, &digest, size)
+        Ok(CompiledComponent { component, digest, size })
     })
     .await
 }
@@ -192,23 +259,26 @@ struct Source {
 }
 
 enum CachedOrSource {
-    Plugin(Plugin),
+    Cached(CompiledComponent),
     Source(Source),
 }
 
-/// Reads a file and looks up its compiled code.
-async fn cached_or_source(engine: &Engine, path: &Path, file: &Arc<File>) -> Result<CachedOrSource, LoadError> {
-    let (engine, path, file) = (engine.clone(), path.to_owned(), file.clone());
+/// Reads a component and looks up its compiled code.
+async fn cached_or_source(engine: &Engine, origin: &Origin) -> Result<CachedOrSource, LoadError> {
+    let (engine, origin) = (engine.clone(), origin.clone());
     blocking(move || {
-        let bytes = read(&file)?;
+        let bytes = match &origin {
+            Origin::File(file) => read(file)?,
+            Origin::Runner(bytes) => bytes.to_vec(),
+        };
         let digest = Sha256::digest(&bytes).into();
         let cached = engine.0.cache.as_ref().and_then(|cache| cache.get(&engine.0.wasmtime, &digest));
-        match cached {
+        Ok(match cached {
             Some(component) => {
-                finish(&engine, path, &component, &digest, bytes.len() as u64).map(CachedOrSource::Plugin)
+                CachedOrSource::Cached(CompiledComponent { component, digest, size: bytes.len() as u64 })
             }
-            None => Ok(CachedOrSource::Source(Source { bytes, digest })),
-        }
+            None => CachedOrSource::Source(Source { bytes, digest }),
+        })
     })
     .await
 }
@@ -226,16 +296,19 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Links a compiled component and inspects its imports and exports.
-fn finish(
+pub(crate) fn finish(
     engine: &Engine,
     path: PathBuf,
-    component: &Component,
-    digest: &PluginDigest,
-    size: u64,
-) -> Result<Plugin, LoadError> {
-    check_imports(engine, component)?;
+    CompiledComponent { component, digest, size }: &CompiledComponent,
+    origin: &Origin,
+) -> Result<Loaded, LoadError> {
+    check_imports(engine, component, origin)?;
     check_size(component)?;
-    let pre = engine.0.linker.instantiate_pre(component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
+    let linker = match origin {
+        Origin::File(_) => &engine.0.linker,
+        Origin::Runner(_) => &engine.0.runner_linker,
+    };
+    let pre = linker.instantiate_pre(component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
     let wasmtime = &engine.0.wasmtime;
     let roles = Role::ALL.map(|role| (role, contract::find_role(wasmtime, component, role))).into();
     let imports = component.component_type().imports(wasmtime).map(|(name, _)| contract::display_name(name)).collect();
@@ -243,7 +316,8 @@ fn finish(
     component.initialize_copy_on_write_image().map_err(compile_error)?;
     let units = component.resources_required().map_or(1, |needs| needs.num_memories).max(1);
     let digest = hex(digest).into();
-    Ok(Plugin(Arc::new(Loaded { engine: engine.0.clone(), pre, units, path, digest, size, imports, roles })))
+    let engine = engine.0.clone();
+    Ok(Loaded { engine, pre, units, path, digest, size: *size, imports, roles, script: None })
 }
 
 fn compile_error(error: wasmtime::Error) -> LoadError {
@@ -275,12 +349,13 @@ fn read(mut file: &File) -> Result<Vec<u8>, LoadError> {
     Ok(bytes)
 }
 
-fn check_imports(engine: &Engine, component: &Component) -> Result<(), LoadError> {
+fn check_imports(engine: &Engine, component: &Component, origin: &Origin) -> Result<(), LoadError> {
     let problems = contract::import_problems(&engine.0.wasmtime, &component.component_type());
     let mut unknown = Vec::new();
     for problem in problems {
         match problem {
             ImportProblem::Version { found, wanted } => return Err(LoadError::ImportVersion { found, wanted }),
+            ImportProblem::Unknown(name) if matches!(origin, Origin::Runner(_)) && name == contract::SCRIPT_SOURCE => {}
             ImportProblem::Unknown(name) => unknown.push(name),
         }
     }

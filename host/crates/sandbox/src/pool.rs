@@ -42,8 +42,13 @@ const INSTANCE_BYTES: usize = 10 << 20;
 /// returning them to the operating system and faulting them in again.
 const KEEP_RESIDENT: usize = 64 << 10;
 
+/// The same for an app with scripts. The snapshot of the script runner fits, so that a fresh instance of a script has no
+/// page faults, which were three quarters of its cost. Fresh instances of plugins with as much memory cost 24 µs more.
+const KEEP_RESIDENT_FOR_SCRIPTS: usize = 1 << 20;
+
 /// Returns the pool's configuration for `capacity` memories of at most `max_memory` bytes each.
-pub(crate) fn pooling_config(capacity: u32, max_memory: u64) -> PoolingAllocationConfig {
+pub(crate) fn pooling_config(capacity: u32, max_memory: u64, for_scripts: bool) -> PoolingAllocationConfig {
+    let keep_resident = if for_scripts { KEEP_RESIDENT_FOR_SCRIPTS } else { KEEP_RESIDENT };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(capacity)
         .total_core_instances(capacity.saturating_mul(MAX_CORE_INSTANCES))
@@ -60,7 +65,7 @@ pub(crate) fn pooling_config(capacity: u32, max_memory: u64) -> PoolingAllocatio
         .max_core_instance_size(INSTANCE_BYTES)
         .table_elements(MAX_TABLE_ENTRIES as usize)
         .max_memory_size(usize::try_from(max_memory).unwrap_or(usize::MAX))
-        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .linear_memory_keep_resident(keep_resident)
         // A pagemap scan would trade isolation between instances for speed. So would memory protection keys, which are
         // not compiled in.
         .pagemap_scan(Enabled::No);

@@ -3,18 +3,22 @@
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use parking_lot::Mutex;
 use saggar_job::{Failure, FailureKind, Problem};
 
 use crate::ending::{FinishedCall, classify};
 use crate::guest::{Current, Stop};
 use crate::instance::LiveInstance;
+use crate::load::Loaded;
+use crate::script::ScriptAccess;
 use crate::ticker::CallDeadline;
+use crate::turn::Turn;
 use crate::{Answer, Call, CallError, Plugin, Report, Services};
 
 /// Limits of one sandbox.
@@ -72,7 +76,7 @@ impl Sandbox {
         let fresh = self.live.is_none();
         let mut live = match self.live.take() {
             Some(live) => live,
-            None => match Box::pin(new_instance(&self.plugin, self.limits, call.timeout)).await {
+            None => match Box::pin(fresh_instance(&self.plugin, self.limits, call.timeout)).await {
                 Ok(live) => live,
                 Err(error) => return Report::without_call(error),
             },
@@ -84,32 +88,14 @@ impl Sandbox {
         let active_call = engine.ticker.begin(&self.call_deadline, deadline);
         let Call { job, input, timeout, services } = call;
         let id = job.id;
-        live.store.data().output.begin(services.clone());
-        live.store.data_mut().limiter.begin();
-        live.store.data_mut().current =
-            Some(Current { job, services: services.clone(), deadline, timeout, stopped: None, task_calls: 0 });
-        let (mut cpu, mut ended) = (Duration::ZERO, called);
-        let mut first_slice = Some(called);
+        begin(&mut live, Current::new(job, services.clone(), deadline, timeout));
         let turn = live.store.data().turn.clone();
-        let result = {
-            let mut run = pin!(live.run(&self.plugin, id, input));
-            let slices = poll_fn(|cx| {
-                let began = first_slice.take().unwrap_or_else(Instant::now);
-                let poll = run.as_mut().poll(cx);
-                ended = Instant::now();
-                cpu += ended - began;
-                // The slice is over; release its turn for another guest.
-                turn.lock().take();
-                poll
-            });
-            guard(slices, &*services, deadline).await
+        let (result, time) = {
+            let run = pin!(live.run(&self.plugin, id, input));
+            drive(run, &turn, &*services, deadline, called).await
         };
         drop(active_call);
-        if result.is_err() {
-            // The guest was stopped while it was parked, after the end of its last slice.
-            ended = Instant::now();
-        }
-        self.finish(live, result, CallTime { cpu, took: ended - called }, fresh)
+        self.finish(live, result, time, fresh)
     }
 
     fn finish(
@@ -124,29 +110,76 @@ impl Sandbox {
         let guest = live.store.data();
         let output_tail = guest.output.end();
         let result = classify(result, &FinishedCall { guest, output_tail: &output_tail, served: live.served });
-        live.store.data_mut().current = None;
+        let current = live.store.data_mut().current.take();
+        let used_imports = current.map(|current| current.used_imports).unwrap_or_default();
+        let instantiation = std::mem::take(&mut live.instantiation);
         let reusable = live.is_reusable();
         let peak_memory = live.store.data().limiter.peak_bytes();
         live.served += 1;
         if answered && reusable && live.served < self.limits.reuse {
             self.live = Some(live);
         }
-        Report { result, cpu: time.cpu, took: time.took, peak_memory, fresh }
+        Report { result, cpu: time.cpu, took: time.took, peak_memory, fresh, instantiation, used_imports }
     }
 }
 
 /// Processor time and duration of a call.
-struct CallTime {
+pub(crate) struct CallTime {
     cpu: Duration,
     took: Duration,
 }
 
+/// Creates an empty instance of `plugin`, which runs its script if it is one.
+async fn fresh_instance(plugin: &Plugin, limits: Limits, timeout: Duration) -> Result<LiveInstance, CallError> {
+    let script = plugin.0.script.clone().map_or(ScriptAccess::None, ScriptAccess::Running);
+    new_instance(&plugin.0, limits, timeout, script).await
+}
+
+/// Makes `current` the running call of an instance.
+pub(crate) fn begin(live: &mut LiveInstance, current: Current) {
+    live.store.data().output.begin(current.services.clone());
+    live.store.data_mut().limiter.begin();
+    live.store.data_mut().current = Some(current);
+}
+
+/// Polls a call that has begun at `called` until it ends or is stopped. Its turn is released after each slice.
+pub(crate) async fn drive<T>(
+    mut run: Pin<&mut impl Future<Output = T>>,
+    turn: &Mutex<Option<Turn>>,
+    services: &dyn Services,
+    deadline: Instant,
+    called: Instant,
+) -> (Result<T, Stop>, CallTime) {
+    let (mut cpu, mut ended) = (Duration::ZERO, called);
+    let mut first_slice = Some(called);
+    let slices = poll_fn(|cx| {
+        let began = first_slice.take().unwrap_or_else(Instant::now);
+        let poll = run.as_mut().poll(cx);
+        ended = Instant::now();
+        cpu += ended - began;
+        // The slice is over; release its turn for another guest.
+        turn.lock().take();
+        poll
+    });
+    let result = guard(slices, services, deadline).await;
+    if result.is_err() {
+        // The guest was stopped while it was parked, after the end of its last slice.
+        ended = Instant::now();
+    }
+    (result, CallTime { cpu, took: ended - called })
+}
+
 /// Waits for capacity and creates an empty instance. Not a method, because its future must not share a sandbox with
 /// other threads.
-async fn new_instance(plugin: &Plugin, limits: Limits, timeout: Duration) -> Result<LiveInstance, CallError> {
-    let permit = tokio::time::timeout(timeout, plugin.0.engine.capacity.take(plugin.0.units)).await;
+pub(crate) async fn new_instance(
+    plugin: &Loaded,
+    limits: Limits,
+    timeout: Duration,
+    script: ScriptAccess,
+) -> Result<LiveInstance, CallError> {
+    let permit = tokio::time::timeout(timeout, plugin.engine.capacity.take(plugin.units)).await;
     match permit {
-        Ok(Some(permit)) => Ok(LiveInstance::new(&plugin.0, limits.memory, permit)),
+        Ok(Some(permit)) => Ok(LiveInstance::new(plugin, limits.memory, script, permit)),
         Ok(None) | Err(_) => {
             let message = "no sandbox is free: allow more sandboxes, or configure fewer slots";
             Err(CallError::NoCapacity(Problem::new("no-capacity", message)))

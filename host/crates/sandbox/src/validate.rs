@@ -13,6 +13,14 @@ pub(crate) fn validate(bytes: &[u8]) -> Result<(), InvalidBytes> {
     Ok(())
 }
 
+/// Checks the same of a core module, except for its kind.
+pub(crate) fn validate_module(bytes: &[u8]) -> Result<(), InvalidBytes> {
+    scan::scan(bytes)?;
+    let features = features().difference(WasmFeatures::COMPONENT_MODEL);
+    Validator::new_with_features(features).validate_all(bytes).map_err(|error| refused(&error.to_string()))?;
+    Ok(())
+}
+
 /// Returns the features that wasmtime is configured to run: WebAssembly 2.0 with tail calls, and components without
 /// async.
 fn features() -> WasmFeatures {

@@ -71,7 +71,7 @@ codes! {
     Unauthorized 401 "unauthorized" "Unauthorized"
         "The request has no bearer token, or an unknown one.";
     Forbidden 403 "forbidden" "Forbidden"
-        "The token's role does not allow this; `read` may look up, `write` may also add and change jobs, `admin` may also pause tasks.";
+        "The token's role does not allow this; `read` may look up, `write` may also add and change jobs, `admin` may also pause tasks and reload the app.";
     ForeignOrigin 403 "foreign-origin" "Foreign origin"
         "A host without tokens answers only requests to a loopback address that do not come from a web page of another site.";
     InvalidArgs 400 "invalid-args" "Invalid arguments"
@@ -110,6 +110,8 @@ codes! {
         "The job has no callback that was given up or is deferred.";
     NotUnique 409 "not-unique" "Not unique"
         "The job is unique, and another job of its kind waits or runs, so it cannot be retried.";
+    ReloadFailed 409 "reload-failed" "App not reloaded"
+        "The app has errors, or needs more sandboxes than the host has, so nothing was changed: the host runs the app that it loaded before. `problems` has what to correct.";
     Stopping 503 "stopping" "Host is stopping"
         "The host takes no more jobs, and requests do not wait; try again after `Retry-After` seconds.";
     Overloaded 503 "overloaded" "Host is overloaded"

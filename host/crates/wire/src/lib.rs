@@ -11,6 +11,7 @@ mod list;
 mod log;
 mod object;
 mod problem;
+mod reload;
 mod streamed;
 mod task;
 
@@ -26,6 +27,7 @@ pub use list::ListQuery;
 pub use log::{Level, LogLine, Logs, Source};
 pub use object::Object;
 pub use problem::Problem;
+pub use reload::{Diagnostic, LastReload, ReloadStatus, Reloaded, Severity};
 pub use streamed::{StreamedEvent, StreamedLine};
 pub use task::{
     Counts, NotReady, OrphanedTask, Rate, Rates, Readiness, Task, TaskState, TaskStates, TaskSummary, Tasks,

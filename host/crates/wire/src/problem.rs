@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::reload::Diagnostic;
+
 /// A problem document (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -18,4 +20,7 @@ pub struct Problem {
     pub code: String,
     /// The path of the request.
     pub instance: String,
+    /// The first 100 problems of the app, for the code `reload-failed`; absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Diagnostic>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use saggar_job::{JobId, Problem, Role};
+use saggar_job::{JobId, LogSource, Problem, Role};
 use saggar_queue::{Added, LogLine, NewJob};
 use saggar_sandbox::Answer;
 use tokio::time::{Instant, timeout_at};
@@ -13,6 +13,7 @@ use crate::error::{AddError, MAX_DEPTH};
 use crate::runtime::Runtime;
 use crate::services::CallServices;
 use crate::shielded::Shielded;
+use crate::taken_ids::ScriptIds;
 use crate::task_runner::{NotAdding, TaskRunner};
 use crate::trace::trace_id;
 
@@ -99,9 +100,11 @@ async fn add_with_ids(
     let time = setup.task.sandbox.event_timeout.max(NEXT_TIME);
     let (deadline, all) = (Instant::now() + time, jobs.len());
     let mut logs = Vec::with_capacity(all);
+    let (mut script_ids, is_script) = (ScriptIds::default(), ScriptIds::are_given_to(&setup.task));
     for (at, job) in jobs.iter_mut().enumerate() {
         if job.id.is_some() {
             logs.push(Vec::new());
+            script_ids.push(None);
             continue;
         }
         let services = Arc::new(CallServices::of_id_source(runtime.clone(), job.trace_parent.clone(), depth + 1));
@@ -109,12 +112,35 @@ async fn add_with_ids(
         let id = timeout_at(deadline, Box::pin(next(runner, services.clone(), depth))).await;
         let id = id.map_err(|_| AddError::NextTimeout { given: logs.len(), jobs: all, time })?;
         job.id = id.map_err(|problem| AddError::NextFailed { at, problem })?;
+        script_ids.push(job.id.filter(|_| is_script));
         logs.push(services.log.finish(&*runtime.clock));
     }
-    let added = add_shielded(runtime, runner, jobs).await?;
+    let added = add_replacing(runtime, runner, jobs, &mut script_ids).await?;
+    for (at, id) in script_ids.replaced() {
+        let (Some(lines), Some(added)) = (logs.get_mut(*at), added.get(*at)) else { continue };
+        tracing::warn!(task = %runner.queue.key(), %id, instead = %added.id, "the id of a script's `next` is taken");
+        let text = format!("`next` returned the id {id}, which is taken; the task's counter gave {} instead", added.id);
+        lines.push(runtime.line(LogSource::Host, text));
+    }
     let logs = added.iter().zip(logs).filter(|(added, lines)| added.is_new && !lines.is_empty());
     append_logs(runtime, runner, logs.map(|(added, lines)| (added.id, lines)).collect()).await;
     Ok(added)
+}
+
+/// Adds the jobs; those with an id of a script that is taken get one of the task's counter.
+async fn add_replacing(
+    runtime: &Runtime,
+    runner: &TaskRunner,
+    mut jobs: Vec<NewJob>,
+    script_ids: &mut ScriptIds,
+) -> Result<Vec<Added>, saggar_queue::AddError> {
+    while !script_ids.is_empty() {
+        match add_shielded(runtime, runner, jobs.clone()).await {
+            Err(error) if script_ids.replace(&error, &mut jobs) => {}
+            result => return result,
+        }
+    }
+    add_shielded(runtime, runner, jobs).await
 }
 
 fn add_shielded<'r>(
@@ -160,7 +186,7 @@ async fn append_logs(runtime: &Arc<Runtime>, runner: &Arc<TaskRunner>, logs: Vec
 async fn next(runner: &TaskRunner, services: Arc<CallServices>, depth: u32) -> Result<Option<JobId>, Problem> {
     let trace_parent = services.trace_parent.clone();
     let result =
-        runner.id_sources.next(|| runner.setup(), &runner.meters, services, trace_parent.as_ref(), depth).await;
+        runner.id_sources().next(|| runner.setup(), &runner.meters, services, trace_parent.as_ref(), depth).await;
     match result {
         Some(Ok(Answer::Id(id))) => Ok(id),
         Some(Ok(_)) => Ok(None),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use saggar_job::{Ending, LogSource, Outcome, Problem, Role};
-use saggar_queue::{Claim, Cost};
+use saggar_queue::{Claim, Cost, LogLine};
 use saggar_sandbox::{Answer, Call, Input, Report, Sandbox};
 use tokio::sync::Notify;
 
@@ -15,6 +15,7 @@ use crate::progress::Reporter;
 use crate::runtime::Runtime;
 use crate::services::CallServices;
 use crate::setup::{About, Setup};
+use crate::source_line::source_line;
 use crate::task_runner::TaskRunner;
 use crate::trace::trace_id;
 
@@ -70,7 +71,7 @@ pub(crate) async fn run(
         Ok(Answer::Response(response)) => Some(Outcome::Success(response)),
         Ok(other) => unreachable!("a processor returns a response, not {other:?}"),
         Err(error) => {
-            lines.push(failure_line(runtime, claim, error.problem()));
+            lines.extend(failure_lines(runtime, claim, error.problem()));
             error.into_outcome()
         }
     };
@@ -85,9 +86,9 @@ pub(crate) async fn run(
     Attempted { outcome, cost }
 }
 
-fn failure_line(runtime: &Runtime, claim: &Claim, problem: &Problem) -> saggar_queue::LogLine {
+fn failure_lines(runtime: &Runtime, claim: &Claim, problem: &Problem) -> impl Iterator<Item = LogLine> {
     let text = format!("attempt {} failed: {}: {}", claim.running().attempt(), problem.code, problem.message);
-    runtime.line(LogSource::Host, text)
+    [Some(text), source_line(problem)].into_iter().flatten().map(|text| runtime.line(LogSource::Host, text))
 }
 
 /// Calls the processor, and runs the reporter beside it.

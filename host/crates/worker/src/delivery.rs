@@ -9,6 +9,7 @@ use crate::handler_sandboxes::HandlerSandboxes;
 use crate::runtime::Runtime;
 use crate::services::CallServices;
 use crate::setup::About;
+use crate::source_line::source_line;
 use crate::task_runner::TaskRunner;
 
 /// Calls the handler for `input` about the job `key`. Appends what it logged, and its failure, to the job's log.
@@ -33,6 +34,7 @@ pub(crate) async fn deliver(
         runner.meters.handler_failed(role);
         let text = format!("the {} handler failed: {}: {}", role.key(), problem.code, problem.message);
         lines.push(runtime.line(LogSource::Host, text));
+        lines.extend(source_line(problem).map(|text| runtime.line(LogSource::Host, text)));
     }
     runtime.append_log(runner, id, lines).await;
     problem

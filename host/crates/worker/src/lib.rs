@@ -10,6 +10,8 @@ mod meters;
 mod setup;
 mod shielded;
 mod slot_set;
+mod source_line;
+mod taken_ids;
 mod trace;
 
 mod family;
@@ -38,5 +40,6 @@ pub use error::{AddError, LookupError};
 pub use family::Family;
 pub use known::{OpenTask, Orphan};
 pub use meters::describe_metrics;
+pub use opening::TaskChanges;
 pub use setup::{Need, Setup, Unready};
 pub use worker::Worker;

@@ -41,6 +41,8 @@ pub(crate) struct Runtime {
     pub(crate) traces: Traces,
     pub(crate) families: Arc<Families>,
     pub(crate) runners: ArcSwap<TaskRunners>,
+    /// Held while setups are replaced, so that loaded plugins cannot replace the setup of a reload.
+    pub(crate) replacing: Mutex<()>,
     /// Starts maintenance with the first tasks.
     pub(crate) maintained: Once,
     pub(crate) slots: TaskTracker,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saggar_definition::Task;
-use saggar_job::{JobId, Role};
+use saggar_job::{CodeFile, JobId, Role};
 use saggar_queue::{Lane, Retention, Rules};
 use saggar_sandbox::{JobContext, Limits, Plugin};
 
@@ -62,12 +62,12 @@ impl About<'_> {
 pub struct Need(pub u32);
 
 impl Setup {
-    /// Creates a setup; `plugin` finds a loaded plugin by the name in a reference. The error is a role without a
+    /// Creates a setup; `plugin` finds the loaded code that a reference names. The error is a role without a
     /// plugin.
-    pub fn new(task: Arc<Task>, plugin: impl Fn(&str) -> Option<Plugin>) -> Result<Self, Role> {
+    pub fn new(task: Arc<Task>, plugin: impl Fn(&CodeFile) -> Option<Plugin>) -> Result<Self, Role> {
         let mut roles = BTreeMap::new();
         for (role, reference) in task.references() {
-            let plugin = plugin(&reference.value.plugin).ok_or(role)?;
+            let plugin = plugin(&reference.value.code).ok_or(role)?;
             let handler = reference.value.handler.as_deref().map(Arc::from);
             let timeout = match role {
                 Role::Processor => task.timeout,
@@ -85,6 +85,18 @@ impl Setup {
     pub fn unready(task: Arc<Task>, why: Unready) -> Self {
         let id = task.id.as_str().into();
         Self { task, id, roles: BTreeMap::new(), unready: Some(why) }
+    }
+
+    /// Returns whether jobs run in the same way with both: the same definition and file, and plugins with the same
+    /// content. Comments in the file and the times of files do not matter.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let digests = |setup: &Self| -> Vec<_> {
+            setup.roles.iter().map(|(role, loaded)| (*role, loaded.plugin.digest().clone())).collect()
+        };
+        self.unready == other.unready
+            && (self.task.id.as_str(), self.task.file()) == (other.task.id.as_str(), other.task.file())
+            && digests(self) == digests(other)
+            && self.task.effective_definition() == other.task.effective_definition()
     }
 
     pub(crate) fn slots(&self) -> u32 {

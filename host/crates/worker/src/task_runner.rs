@@ -14,7 +14,7 @@ use crate::slot_set::SlotSet;
 
 pub(crate) struct TaskRunner {
     pub(crate) queue: Arc<TaskQueue>,
-    pub(crate) id_sources: HandlerSandboxPool,
+    id_sources: ArcSwap<HandlerSandboxPool>,
     pub(crate) slots: SlotSet,
     adds: SlotSet,
     ends: SlotSet,
@@ -27,7 +27,7 @@ pub(crate) struct TaskRunner {
 
 impl TaskRunner {
     pub(crate) fn new(queue: Arc<TaskQueue>, setup: Setup, stop: CancellationToken) -> Self {
-        let id_sources = HandlerSandboxPool::new(setup.id_sources());
+        let id_sources = ArcSwap::from_pointee(HandlerSandboxPool::new(setup.id_sources()));
         let meters = Meters::new(queue.key().clone());
         Self {
             queue,
@@ -55,12 +55,26 @@ impl TaskRunner {
         self.setup.load_full()
     }
 
+    /// Returns the task's id as its file has it.
+    pub(crate) fn id(&self) -> String {
+        self.setup.load().task.id.as_str().to_owned()
+    }
+
     /// Returns whether `setup` is still the current one.
     pub(crate) fn is_current(&self, setup: &Arc<Setup>) -> bool {
         Arc::ptr_eq(&self.setup.load(), setup)
     }
 
+    /// Returns the sandboxes that call `next`.
+    pub(crate) fn id_sources(&self) -> Arc<HandlerSandboxPool> {
+        self.id_sources.load_full()
+    }
+
+    /// Replaces the setup. Calls of `next` that run continue in the earlier pool if the new one has another size.
     pub(crate) fn replace(&self, setup: Setup) {
+        if setup.id_sources() != self.setup.load().id_sources() {
+            self.id_sources.store(Arc::new(HandlerSandboxPool::new(setup.id_sources())));
+        }
         self.setup.store(Arc::new(setup));
         self.replaced.notify_waiters();
     }

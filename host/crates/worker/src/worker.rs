@@ -40,6 +40,7 @@ impl Worker {
             traces: Traces::new(tracer),
             families: Arc::default(),
             runners: ArcSwap::default(),
+            replacing: Mutex::default(),
             maintained: Once::new(),
             slots: TaskTracker::new(),
             lanes: TaskTracker::new(),

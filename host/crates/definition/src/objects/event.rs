@@ -1,4 +1,4 @@
-//! `event`: the plugins that are called when something happens to a job.
+//! `event`: the functions that are called when something happens to a job.
 
 use schemars::Schema;
 

@@ -9,9 +9,22 @@ fn process(text: &str) -> String {
 }
 
 #[test]
-fn scripts_have_their_own_error() {
-    let shown = [process("scripts.task.Send"), problems_with("\"event\": {\"next\": \"scripts.task.NextID\"}")];
+fn invalid_functions_of_scripts() {
+    let shown = [
+        process("scripts.Send"),
+        process("scripts/mail/send.js#Run"),
+        process("scripts.task.2nd"),
+        process("scripts..Send"),
+        process("scripts.任务.Send"),
+        problems_with("\"event\": {\"next\": \"scripts.task#NextID\"}"),
+    ];
     insta::assert_snapshot!(shown.join(NEXT));
+}
+
+#[test]
+fn functions_of_scripts_are_valid_references() {
+    assert_eq!(process("scripts.task.Send"), "no problem: t");
+    assert_eq!(problems_with("\"event\": {\"next\": \"scripts.mail.task.发送\"}"), "no problem: t");
 }
 
 #[test]

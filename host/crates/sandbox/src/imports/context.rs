@@ -4,38 +4,39 @@ use std::time::Instant;
 
 use crate::bindings::context::Host;
 use crate::guest::Guest;
+use crate::used_imports::Import;
 
 impl Host for Guest {
     fn id(&mut self) -> wasmtime::Result<u64> {
-        Ok(self.current()?.job.id.0)
+        Ok(self.current(Import::Context)?.job.id.0)
     }
 
     fn task(&mut self) -> wasmtime::Result<String> {
-        Ok(self.current()?.job.task.to_string())
+        Ok(self.current(Import::Context)?.job.task.to_string())
     }
 
     fn attempt(&mut self) -> wasmtime::Result<u32> {
-        Ok(self.current()?.job.attempt)
+        Ok(self.current(Import::Context)?.job.attempt)
     }
 
     fn max_attempts(&mut self) -> wasmtime::Result<u32> {
-        Ok(self.current()?.job.max_attempts)
+        Ok(self.current(Import::Context)?.job.max_attempts)
     }
 
     fn handler(&mut self) -> wasmtime::Result<Option<String>> {
-        Ok(self.current()?.job.handler.as_deref().map(str::to_owned))
+        Ok(self.current(Import::Context)?.job.handler.as_deref().map(str::to_owned))
     }
 
     fn remaining_ms(&mut self) -> wasmtime::Result<Option<u64>> {
-        let remaining = self.current()?.deadline.saturating_duration_since(Instant::now());
+        let remaining = self.current(Import::Context)?.deadline.saturating_duration_since(Instant::now());
         Ok(Some(u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX)))
     }
 
     fn is_cancelled(&mut self) -> wasmtime::Result<bool> {
-        Ok(self.current()?.services.is_cancelled())
+        Ok(self.current(Import::Context)?.services.is_cancelled())
     }
 
     fn trace_parent(&mut self) -> wasmtime::Result<Option<String>> {
-        Ok(self.current()?.job.trace_parent.as_deref().map(str::to_owned))
+        Ok(self.current(Import::Context)?.job.trace_parent.as_deref().map(str::to_owned))
     }
 }

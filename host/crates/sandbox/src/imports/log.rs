@@ -6,6 +6,7 @@ use crate::bindings::log::{self, Host};
 use crate::guest::Guest;
 use crate::output::MAX_LINE;
 use crate::text::{cut, escaped};
+use crate::used_imports::Import;
 
 impl Host for Guest {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
@@ -15,7 +16,7 @@ impl Host for Guest {
             log::Level::Warn => LogLevel::Warn,
             log::Level::Error => LogLevel::Error,
         };
-        self.current()?.services.log(LogSource::Log(level), &escaped(cut(&message, MAX_LINE)));
+        self.current(Import::Log)?.services.log(LogSource::Log(level), &escaped(cut(&message, MAX_LINE)));
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use saggar_job::{JobId, Problem, Status};
 use crate::bindings::tasks::{self, Host};
 use crate::bindings::types;
 use crate::guest::Guest;
+use crate::used_imports::Import;
 use crate::{Services, TaskJob};
 
 /// Maximum delay: one year in milliseconds.
@@ -18,7 +19,7 @@ const MAX_CALLS: u32 = 100_000;
 
 impl Guest {
     fn services(&mut self) -> wasmtime::Result<Result<Arc<dyn Services>, types::Problem>> {
-        let current = self.current()?;
+        let current = self.current(Import::Tasks)?;
         if current.task_calls >= MAX_CALLS {
             let message =
                 format!("one call may use `tasks` at most {MAX_CALLS} times; add a job that continues instead");

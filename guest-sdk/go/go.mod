@@ -1,0 +1,3 @@
+module saggar.local/guest
+
+go 1.24

@@ -1,0 +1,140 @@
+/** A JSON value. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json | undefined };
+
+/** The job of the running call. */
+export interface Job {
+  /** The job's number, unique within its task. Throws `id-too-large` if it is above 2^53 - 1. */
+  readonly id: number;
+  /** The id of the task, such as `mail.send`. */
+  readonly task: string;
+  /** The number of this attempt, from 1; in a handler, of the last attempt that started, 0 before the first. */
+  readonly attempt: number;
+  /** The maximum number of attempts: the first one plus the task's `attempts`. */
+  readonly maxAttempts: number;
+  /** Milliseconds until this call times out; `null` without a timeout. */
+  readonly remainingMs: number | null;
+  /** Whether the job was cancelled. The host stops the call soon after this becomes true. */
+  readonly isCancelled: boolean;
+  /** The W3C trace context of the call, in the format of the `traceparent` header. */
+  readonly traceParent: string | null;
+  /** Reports that `current` of `total` is done; lookups of the job show it at once. */
+  progress(current: number, total: number, message?: string): void;
+}
+
+/** The progress of a job, for its progress handler. */
+export interface Progress {
+  readonly current: number;
+  readonly total: number;
+  readonly message: string;
+}
+
+export interface ProblemOptions {
+  /** Additional data; the host keeps at most 64 KiB of it as JSON. */
+  details?: unknown;
+  cause?: unknown;
+}
+
+/** An error with a code for programs, in kebab case: what the functions of `tasks` throw. Thrown on, it means a retry. */
+export class Problem extends Error {
+  constructor(code: string, message: string, options?: ProblemOptions);
+  readonly code: string;
+  readonly details: unknown;
+}
+
+/** No attempt can succeed: the job ends as FAILURE now. */
+export class Reject extends Problem {}
+
+/** Another attempt may succeed, after the task's `attempt_after`. */
+export class Retry extends Problem {}
+
+/** Another attempt may succeed, after this many milliseconds (at most 30 days). */
+export class RetryAfter extends Problem {
+  constructor(afterMs: number, code: string, message: string, options?: ProblemOptions);
+  readonly afterMs: number;
+}
+
+/** The job's own log. `console` writes to it, too. */
+export const log: {
+  debug(...values: unknown[]): void;
+  info(...values: unknown[]): void;
+  warn(...values: unknown[]): void;
+  error(...values: unknown[]): void;
+};
+
+/** The current state of a job. */
+export interface JobView<R = Json> {
+  readonly id: number;
+  readonly status: "waiting" | "running" | "success" | "failure";
+  readonly current: number;
+  readonly total: number;
+  readonly message: string;
+  /** The processor's result; `undefined` until SUCCESS. */
+  readonly response: R | undefined;
+}
+
+export interface AddOptions {
+  /** The idempotency key. By default that of the job's position in the call; `null` adds a job each time. */
+  key?: string | null;
+  /** No second job while a matching one waits or runs. */
+  unique?: { by: "task" } | { by: "args"; positions?: number[] };
+  /** From -32768 to 32767, 0 by default; ready jobs of higher priority run first. */
+  priority?: number;
+  /** No attempt starts before this many milliseconds have passed. */
+  delayMs?: number;
+  /** No attempt starts before this time (RFC 3339). */
+  runAt?: string;
+}
+
+/** The tenant's own tasks. Every function throws a `Problem`. */
+export const tasks: {
+  /** Adds a job and returns its id. A repeated call returns the job that it added at the same position before. */
+  add(task: string, ...args: unknown[]): number;
+  /** Adds a job whose first attempt does not start before this many milliseconds have passed. */
+  addLater(task: string, delayMs: number, ...args: unknown[]): number;
+  /** Adds a job with options. */
+  addWith(task: string, args: readonly unknown[], options?: AddOptions): number;
+  /** Looks up a job. */
+  get<R = Json>(task: string, id: number): JobView<R>;
+  /** Cancels a job. Fails with `ended` if it has already ended. */
+  cancel(task: string, id: number): void;
+};
+
+/** A function, or functions by the names after `#` in a task's reference; `default` is the one without a name. */
+type Named<F> = F | { [name: string]: F };
+type MaybePromise<T> = T | Promise<T>;
+
+/** The functions of a plugin, by role. Promises are awaited in components of componentize-js. */
+export interface Roles {
+  /** Does the work. The result is the job's response; nothing means `null`. */
+  process?: Named<(job: Job, ...args: any[]) => MaybePromise<unknown>>;
+  /** Returns the id for a new job; nothing or `null` uses the task's own counter. */
+  next?: Named<() => MaybePromise<number | bigint | null | undefined | void>>;
+  /** Is called when a job was added, before its first attempt. */
+  onAdd?: Named<(job: Job) => MaybePromise<void>>;
+  /** Is called when a job reported progress, with the latest values. */
+  onProgress?: Named<(job: Job, progress: Progress) => MaybePromise<void>>;
+  /** Is called when a job ended as SUCCESS. */
+  onSuccess?: Named<(job: Job, response: any) => MaybePromise<void>>;
+  /** Is called when a job ended as FAILURE. */
+  onError?: Named<(job: Job, problem: Problem) => MaybePromise<void>>;
+}
+
+/** The name of each role's export, as in the contract. */
+interface ExportNames {
+  process: "processor";
+  next: "idSource";
+  onAdd: "addHandler";
+  onProgress: "progressHandler";
+  onSuccess: "successHandler";
+  onError: "errorHandler";
+}
+
+/** The exports of a component with these roles. */
+export type Exports<R> = {
+  readonly [Role in keyof R & keyof ExportNames as ExportNames[Role]]: {
+    readonly [Method in Role]: (...values: any[]) => any;
+  };
+};
+
+/** Makes the exports of a component: `export const { processor } = plugin({ process(job, …) { … } })`. */
+export function plugin<R extends Roles>(roles: R & Roles): Exports<R>;

@@ -1,0 +1,58 @@
+//! Embeds the templates of `saggar new`, and the guest SDKs that they contain, as a table of paths and texts.
+
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The folders: their place in the table, and their place in the repository, relative to this package.
+const FOLDERS: [(&str, &str); 5] = [
+    ("templates", "templates"),
+    ("sdk/rust", "../guest-sdk/rust"),
+    ("sdk/js", "../guest-sdk/js"),
+    ("sdk/python", "../guest-sdk/python"),
+    ("sdk/c", "../guest-sdk/c"),
+];
+
+/// Names that are no part of an SDK: tests, and what tools write.
+const LEFT_OUT: [&str; 8] = ["tests", "test", "target", "node_modules", "__pycache__", ".venv", "dist", "build"];
+
+fn main() -> io::Result<()> {
+    let package = directory("CARGO_MANIFEST_DIR");
+    let mut files = Vec::new();
+    for (name, folder) in FOLDERS {
+        let folder = package.join(folder);
+        println!("cargo::rerun-if-changed={}", folder.display());
+        if folder.is_dir() {
+            collect(&folder, name, &mut files)?;
+        }
+    }
+    files.sort();
+    let mut table = String::from("&[\n");
+    for (name, path) in &files {
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "    ({name:?}, include_str!({:?})),", path.display().to_string());
+    }
+    fs::write(directory("OUT_DIR").join("template_files.rs"), table + "]\n")
+}
+
+fn collect(folder: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let own = entry.file_name().to_string_lossy().into_owned();
+        if own.starts_with('.') || name.starts_with("sdk/") && LEFT_OUT.contains(&&*own) {
+            continue;
+        }
+        let name = format!("{name}/{own}");
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), &name, files)?;
+        } else {
+            files.push((name, entry.path()));
+        }
+    }
+    Ok(())
+}
+
+fn directory(variable: &str) -> PathBuf {
+    std::env::var_os(variable).expect("cargo sets the variables of build scripts").into()
+}

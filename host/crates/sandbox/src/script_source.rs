@@ -1,0 +1,47 @@
+//! `saggar:script/source`: what the script runner gets from the host, and no plugin does.
+
+use std::sync::Arc;
+
+use wasmtime::component::Linker;
+use wasmtime::{Result, StoreContextMut};
+
+use crate::contract::SCRIPT_SOURCE;
+use crate::guest::Guest;
+use crate::script::{ScriptAccess, ScriptModule, line};
+
+type Store<'a> = StoreContextMut<'a, Guest>;
+type TextAnswer = (Result<Arc<str>, String>,);
+
+/// Adds the interface to a linker. By hand, because generated code would copy the modules for each instance.
+pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
+    let mut source = linker.instance(SCRIPT_SOURCE)?;
+    source.func_wrap_async("text", |store: Store<'_>, (file,): (String,)| {
+        let access = store.data().script.clone();
+        Box::new(async move { text(access, file).await })
+    })?;
+    source.func_wrap("modules", |store: Store<'_>, ()| Ok((modules(&store.data().script),)))?;
+    source.func_wrap("line", |store: Store<'_>, (file, number): (String, u32)| {
+        Ok((match &store.data().script {
+            ScriptAccess::None => None,
+            ScriptAccess::Running(script) => line(&script.texts, &file, number),
+            ScriptAccess::Compiling(files) => files.line(&file, number),
+        },))
+    })
+}
+
+/// Reads a file on a thread that may block.
+async fn text(access: ScriptAccess, file: String) -> Result<TextAnswer> {
+    let ScriptAccess::Compiling(files) = access else {
+        return Ok((Err("files are read when a script is compiled, not when it runs".into()),));
+    };
+    let read = tokio::task::spawn_blocking(move || files.text(&file)).await;
+    Ok((read.unwrap_or_else(|error| Err(format!("reading it failed: {error}"))),))
+}
+
+/// The list is shared: only the copy inside the instance is its own.
+fn modules(access: &ScriptAccess) -> Arc<[ScriptModule]> {
+    match access {
+        ScriptAccess::Running(script) => script.modules.clone(),
+        ScriptAccess::None | ScriptAccess::Compiling(_) => Arc::default(),
+    }
+}

@@ -1,0 +1,93 @@
+//! Snapshots the script runner, checks its behaviour and measures it. `cargo xtask script-runner` runs it.
+
+#![expect(clippy::print_stdout, reason = "what it prints is what it is run for")]
+
+mod bench;
+mod case;
+mod host;
+mod runner;
+mod snapshot;
+mod suite;
+
+use std::fs;
+use std::process::ExitCode;
+
+use wasmtime::error::Context as _;
+use wasmtime::{Result, bail, ensure};
+
+use crate::runner::Runner;
+
+const USAGE: &str = "\
+usage: harness snapshot IN OUT       makes the snapshot of the runner that cargo built
+       harness conformance WASM [OTHER] [FILTER]
+                                     runs the conformance suite; with two components, on both, and compares all outcomes
+       harness bench WASM            prints the times of fresh and warm calls";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments.as_slice() {
+        ["snapshot", from, to] => snapshot(from, to),
+        ["conformance", component] => conformance(component, None, ""),
+        ["conformance", component, other] if other.ends_with(".wasm") => conformance(component, Some(other), ""),
+        ["conformance", component, filter] => conformance(component, None, filter),
+        ["bench", component] => read(component).and_then(|wasm| bench::run(&wasm)),
+        _ => {
+            println!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read(path: &str) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {path}"))
+}
+
+fn snapshot(from: &str, to: &str) -> Result<()> {
+    let component = read(from)?;
+    let snapshot = snapshot::make(&component)?;
+    fs::write(to, &snapshot).with_context(|| format!("cannot write {to}"))?;
+    println!("{to}: {} bytes; before the snapshot {}", snapshot.len(), component.len());
+    Ok(())
+}
+
+fn conformance(component: &str, other: Option<&str>, filter: &str) -> Result<()> {
+    let cases: Vec<_> = suite::all().into_iter().filter(|case| case.name.contains(filter)).collect();
+    ensure!(!cases.is_empty(), "no case is named like `{filter}`");
+    let transcripts = check(component, &cases)?;
+    let Some(other) = other else { return Ok(()) };
+    let others = check(other, &cases)?;
+    let different: Vec<String> = cases
+        .iter()
+        .zip(transcripts.iter().zip(&others))
+        .filter(|(_, (here, there))| here != there)
+        .map(|(case, (here, there))| format!("{}:\n  {component}:\n{here}\n  {other}:\n{there}", case.name))
+        .collect();
+    ensure!(different.is_empty(), "the components behave differently:\n{}", different.join("\n"));
+    println!("both behave the same in {} cases", cases.len());
+    Ok(())
+}
+
+/// Runs all cases; returns what happened in each.
+fn check(component: &str, cases: &[case::Case]) -> Result<Vec<String>> {
+    let runner = Runner::new(&read(component)?)?;
+    let mut transcripts = Vec::new();
+    let mut failures = Vec::new();
+    for case in cases {
+        let (transcript, problems) = case.run(&runner);
+        failures.extend(problems.into_iter().map(|problem| format!("{}: {problem}", case.name)));
+        transcripts.push(transcript);
+    }
+    println!("{component}: {} cases, {} failures", cases.len(), failures.len());
+    if !failures.is_empty() {
+        bail!("{component}:\n{}", failures.join("\n"));
+    }
+    Ok(transcripts)
+}

@@ -1,0 +1,94 @@
+//! What an instance remembers between calls and across the engine's callbacks.
+//!
+//! WebAssembly has one thread here. No borrow is held while JavaScript runs: a callback may need the same state.
+
+use std::cell::{Cell, RefCell};
+
+use rquickjs::{Ctx, Error, Exception, Function, Object, Persistent, Result};
+
+use crate::bindings::saggar::task::context;
+
+/// The largest integer that a JavaScript number holds exactly together with its neighbours: 2^53 - 1.
+pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+/// What the instance is doing. Host functions work only while a job's call runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The snapshot is being made.
+    Preparing,
+    /// A script is being compiled.
+    Compiling,
+    /// The compiled script is being asked for its functions, with a `throw` before its first statement.
+    Probing,
+    /// A call of a role runs.
+    Running,
+}
+
+/// The job of the current call.
+#[derive(Debug, Default)]
+struct CurrentJob {
+    id: u64,
+    /// The id of its task, once it was asked for.
+    task: Option<String>,
+    /// Whether the log has the warning about progress under another task's name.
+    has_warned: bool,
+}
+
+thread_local! {
+    static PHASE: Cell<Phase> = const { Cell::new(Phase::Preparing) };
+    /// The object that the prelude's files were called with.
+    static PRELUDE: RefCell<Option<Persistent<Object<'static>>>> = const { RefCell::new(None) };
+    static JOB: RefCell<CurrentJob> = const { RefCell::new(CurrentJob { id: 0, task: None, has_warned: false }) };
+}
+
+pub(crate) fn phase() -> Phase {
+    PHASE.get()
+}
+
+pub(crate) fn set_phase(phase: Phase) {
+    PHASE.set(phase);
+}
+
+/// Throws unless a call of a role runs: nothing of the host may be called while a script is compiled.
+pub(crate) fn require_running(ctx: &Ctx<'_>, what: &str) -> Result<()> {
+    if phase() == Phase::Running {
+        return Ok(());
+    }
+    Err(Exception::throw_message(ctx, &format!("`{what}` cannot be used while the script is compiled")))
+}
+
+/// Begins a call for the job `id`.
+pub(crate) fn begin_call(id: u64) {
+    set_phase(Phase::Running);
+    JOB.replace(CurrentJob { id, ..CurrentJob::default() });
+}
+
+pub(crate) fn job_id() -> u64 {
+    JOB.with_borrow(|job| job.id)
+}
+
+/// Whether `task`, in any case, is the task of the current job.
+pub(crate) fn is_own_task(task: &str) -> bool {
+    JOB.with_borrow_mut(|job| job.task.get_or_insert_with(context::task).eq_ignore_ascii_case(task))
+}
+
+/// Returns the id of the current job's task.
+pub(crate) fn own_task() -> String {
+    JOB.with_borrow_mut(|job| job.task.get_or_insert_with(context::task).clone())
+}
+
+/// Whether this is the first time in the current call that the caller warns about another task's name.
+pub(crate) fn warns_first_time() -> bool {
+    JOB.with_borrow_mut(|job| !std::mem::replace(&mut job.has_warned, true))
+}
+
+/// Remembers the object that the prelude's files were called with.
+pub(crate) fn set_prelude(native: Persistent<Object<'static>>) {
+    PRELUDE.set(Some(native));
+}
+
+/// Returns a function of the prelude, which the script cannot have replaced.
+pub(crate) fn prelude_function<'js>(ctx: &Ctx<'js>, name: &str) -> Result<Function<'js>> {
+    let native = PRELUDE.with_borrow(Clone::clone).ok_or(Error::Unknown)?;
+    native.restore(ctx)?.get(name)
+}

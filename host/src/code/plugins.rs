@@ -1,0 +1,140 @@
+//! Plugins: resolves references to component files, and loads them.
+
+use std::path::{Path, PathBuf};
+
+use saggar_definition::Diagnostic;
+use saggar_job::{CodeFile, Role};
+use saggar_sandbox::{Engine, LoadError, Plugin};
+
+use super::ReferencePlace;
+
+/// Maximum number of directory entries that the search for a similar name reads.
+const MAX_SEARCHED_FILES: usize = 10_000;
+
+/// Maximum size of an inspected file in bytes; the engine refuses larger ones.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// The result of loading a plugin.
+pub(crate) struct LoadedPlugin {
+    name: String,
+    /// Initial memory of each instance in bytes; 0 if unknown.
+    initial_memory: u64,
+    /// `None` if it was not loaded, because its initial memory exceeds the memory of every sandbox of this engine.
+    plugin: Option<Result<Plugin, LoadError>>,
+}
+
+/// The files of an app's plugins.
+pub(crate) struct PluginFiles {
+    /// The app's directory, with symbolic links resolved.
+    root: PathBuf,
+}
+
+/// Returns the file of a plugin: `mail.send` is `plugins/mail/send.wasm`.
+fn file(name: &str) -> String {
+    CodeFile::Plugin(name.to_owned()).file()
+}
+
+impl PluginFiles {
+    pub(super) fn of(app_dir: &Path) -> Self {
+        Self { root: app_dir.canonicalize().unwrap_or_else(|_| app_dir.to_owned()) }
+    }
+
+    /// Finds the file of a plugin; fails if it is outside of the app's directory.
+    fn find(&self, name: &str) -> Result<PathBuf, LoadError> {
+        saggar_definition::resolve_inside(&self.root, Path::new(&file(name))).map_err(LoadError::Unreadable)
+    }
+
+    /// Returns the most similar name among the existing components.
+    fn nearest(&self, name: &str) -> Option<String> {
+        let mut names = Vec::new();
+        let mut directories = vec![(self.root.join("plugins"), String::new())];
+        let mut left = MAX_SEARCHED_FILES;
+        while let Some((directory, prefix)) = directories.pop() {
+            let Ok(entries) = std::fs::read_dir(directory) else { continue };
+            for entry in entries.flatten().take(left) {
+                left -= 1;
+                let path = entry.path();
+                let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
+                // Symbolic links to directories are not followed, so the search cannot loop.
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    directories.push((path.clone(), format!("{prefix}{stem}.")));
+                } else if path.extension().is_some_and(|extension| extension == "wasm") {
+                    names.push(format!("{prefix}{stem}"));
+                }
+            }
+        }
+        saggar_definition::nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
+    }
+}
+
+/// Loads a plugin, unless its file has the same content as the `known` plugin of this name.
+pub(super) async fn load(engine: &Engine, files: &PluginFiles, name: &str, known: Option<Plugin>) -> LoadedPlugin {
+    let loaded = |initial_memory, plugin| LoadedPlugin { name: name.to_owned(), initial_memory, plugin };
+    let path = match files.find(name) {
+        Ok(path) => path,
+        Err(error) => return loaded(0, Some(Err(error))),
+    };
+    let file = path.clone();
+    let read_initial_memory =
+        move || saggar_sandbox::initial_memory(&saggar_definition::read_regular_file(&file, MAX_BYTES).ok()?);
+    // 0 if the file cannot be read or parsed; the engine reports that.
+    let initial_memory = tokio::task::spawn_blocking(read_initial_memory).await.ok().flatten().unwrap_or(0);
+    // The pool's memories are as large as the engine's limit. A pooling engine refuses a component that needs more, an
+    // on-demand engine accepts it.
+    let fits = initial_memory <= engine.max_memory();
+    let plugin = match known {
+        _ if !fits => None,
+        // A link in the place of a file may lead to another one.
+        Some(known) if known.path() == path => Some(engine.reload(path, &known).await),
+        _ => Some(engine.load(path).await),
+    };
+    loaded(initial_memory, plugin)
+}
+
+impl LoadedPlugin {
+    pub(super) fn usable(&self) -> Option<Plugin> {
+        self.plugin.as_ref()?.as_ref().ok().cloned()
+    }
+
+    /// Returns the reason why it cannot be used for a reference.
+    pub(super) fn problem(&self, files: &PluginFiles, place: ReferencePlace<'_>) -> Option<Diagnostic> {
+        if let Some(problem) = place.too_little_memory(self.initial_memory) {
+            return Some(problem);
+        }
+        match self.plugin.as_ref()? {
+            Ok(plugin) => {
+                let error = plugin.check_role(place.role).err()?;
+                Some(place.diagnose(format!("{}: {error}", file(&self.name)), role_help(place.role)))
+            }
+            Err(error) => Some(load_problem(files, place, &self.name, error)),
+        }
+    }
+}
+
+fn role_help(role: Role) -> String {
+    format!(
+        "`{}` needs a component that exports `saggar:task/{}` as defined in wit/{}.wit",
+        role.key(),
+        role.interface(),
+        role.interface()
+    )
+}
+
+fn load_problem(files: &PluginFiles, place: ReferencePlace<'_>, name: &str, error: &LoadError) -> Diagnostic {
+    let file = file(name);
+    if let LoadError::Unreadable(source) = error {
+        if source.kind() == std::io::ErrorKind::NotFound {
+            let help = match files.nearest(name) {
+                Some(nearest) => format!("did you mean `plugins.{nearest}`?"),
+                None => {
+                    format!("put the component there, or correct the name: `plugins.a.b` is {}", "plugins/a/b.wasm")
+                }
+            };
+            return place.diagnose(format!("the component {file} does not exist"), help);
+        }
+        let message = format!("cannot read the component {file}: {source}");
+        return place.diagnose(message, "put a regular file that this user can read there, inside the app's directory");
+    }
+    let help = "build the plugin for wasm32-wasip2 with the wit/ of this version, then run `saggar check`";
+    place.diagnose(format!("{file}: {error}"), help)
+}

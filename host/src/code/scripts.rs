@@ -1,0 +1,160 @@
+//! Scripts: has them compiled, and turns their errors into diagnostics with the lines of the scripts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+
+use saggar_definition::{Diagnostic, Location, ScriptFileError, ScriptFiles, Source};
+use saggar_sandbox::{Engine, Plugin, ReadScript, ScriptError, ScriptProblem, Texts};
+
+use super::ReferencePlace;
+use crate::script_runner::SCRIPT_RUNNER;
+
+/// The result of loading a script.
+pub(crate) struct LoadedScript {
+    file: String,
+    script: Result<Plugin, LoadFailure>,
+    /// Why functions that tasks refer to are not in the script, by function.
+    missing: BTreeMap<String, Missing>,
+}
+
+/// Why a function is not in a script, with the texts of its files.
+struct Missing {
+    problems: Vec<ScriptProblem>,
+    texts: Texts,
+}
+
+/// Why a script cannot be loaded.
+enum LoadFailure {
+    Unreadable(ScriptFileError),
+    Broken(ScriptError),
+}
+
+/// Loads the script in `file`, for tasks that refer to these functions. Continues to use the `known` script of this file if
+/// none of its files has changed.
+pub(super) async fn load(
+    engine: &Engine,
+    files: &Arc<ScriptFiles>,
+    file: String,
+    functions: BTreeSet<String>,
+    known: Option<Plugin>,
+) -> LoadedScript {
+    let failed = |why| LoadedScript { file: file.clone(), script: Err(why), missing: BTreeMap::new() };
+    let (reader, entry) = (files.clone(), file.clone());
+    let readable = tokio::task::spawn_blocking(move || reader.read(&entry).map(drop)).await;
+    if let Ok(Err(error)) = readable {
+        return failed(LoadFailure::Unreadable(error));
+    }
+    let reader = files.clone();
+    let read: ReadScript = Arc::new(move |file: &str| reader.read(file).map_err(|error| error.to_string()));
+    let functions: Vec<String> = functions.into_iter().collect();
+    let mut missing = BTreeMap::new();
+    let mut script = engine.load_script(&file, &functions, read.clone()).await;
+    if let Err(ScriptError::Invalid { .. }) = script {
+        // Errors of the script concern all tasks that refer to it, and a missing function only some of them.
+        script = engine.load_script(&file, &[], read.clone()).await;
+        let functions = if script.is_ok() { functions } else { Vec::new() };
+        for function in functions {
+            let checked = engine.load_script(&file, std::slice::from_ref(&function), read.clone()).await;
+            if let Err(ScriptError::Invalid { problems, texts }) = checked {
+                missing.insert(function, Missing { problems, texts });
+            }
+        }
+    }
+    // Which files a script consists of is known only after it was compiled.
+    let script = match (script, known) {
+        (Ok(script), Some(known)) if known.digest() == script.digest() => Ok(known),
+        (script, _) => script.map_err(LoadFailure::Broken),
+    };
+    LoadedScript { script, missing, file }
+}
+
+/// Returns the initial memory of each instance of a script in bytes.
+fn initial_memory() -> u64 {
+    static MEMORY: OnceLock<u64> = OnceLock::new();
+    *MEMORY.get_or_init(|| saggar_sandbox::initial_memory(SCRIPT_RUNNER).unwrap_or(0))
+}
+
+impl LoadedScript {
+    pub(super) fn usable(&self) -> Option<Plugin> {
+        self.script.as_ref().ok().cloned()
+    }
+
+    /// Returns the reasons why it cannot be used for a reference.
+    pub(super) fn problems(&self, place: ReferencePlace<'_>) -> Vec<Diagnostic> {
+        match &self.script {
+            Ok(_) => {
+                let function = place.reference.value.handler.as_deref().unwrap_or_default();
+                let missing = self.missing.get(function);
+                let missing = missing.into_iter().flat_map(|Missing { problems, texts }| {
+                    problems.iter().map(|problem| self.missing_function(place, function, problem, texts))
+                });
+                missing.chain(place.too_little_memory(initial_memory())).collect()
+            }
+            Err(LoadFailure::Unreadable(error)) => vec![place.diagnose(error.to_string(), help(error))],
+            Err(LoadFailure::Broken(ScriptError::Invalid { problems, texts })) => {
+                problems.iter().map(|problem| in_script(place, problem, texts)).collect()
+            }
+            Err(LoadFailure::Broken(error)) => {
+                let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+                vec![place.diagnose(format!("{}: {error}{source}", self.file), broken_help(error))]
+            }
+        }
+    }
+}
+
+impl LoadedScript {
+    /// Creates the error about a function that a reference names: where the script has it, else at the reference.
+    fn missing_function(
+        &self,
+        place: ReferencePlace<'_>,
+        name: &str,
+        problem: &ScriptProblem,
+        texts: &Texts,
+    ) -> Diagnostic {
+        if problem.position.is_some() {
+            return in_script(place, problem, texts);
+        }
+        let help = format!("write `function {name}(…) {{ … }}` in {}, or correct the name", self.file);
+        place.diagnose(format!("{}: {}", self.file, problem.message), help)
+    }
+}
+
+/// Returns what to do about an unreadable script.
+fn help(error: &ScriptFileError) -> String {
+    match error {
+        ScriptFileError::Missing { similar: Some(similar), .. } => match similar.strip_suffix(".js") {
+            Some(_) => format!("did you mean {similar}? Upper and lower case differ"),
+            None => format!("there is {similar}, but only a `.js` file can be named: rename it, or compile it to that"),
+        },
+        ScriptFileError::Missing { .. } => {
+            "put the script there, or correct the name: `scripts.a.b.Run` is the function `Run` of scripts/a/b.js"
+                .into()
+        }
+        _ => "put a regular file in UTF-8 that this user can read there, inside the app's directory".into(),
+    }
+}
+
+fn broken_help(error: &ScriptError) -> &'static str {
+    match error {
+        ScriptError::NoRunner | ScriptError::Runner(_) => "this is a fault of the host: please report it",
+        _ => "make the script smaller, or split it",
+    }
+}
+
+/// Creates an error at its place in a script. The reference is named as well, because it says which task is affected.
+fn in_script(
+    place: ReferencePlace<'_>,
+    ScriptProblem { file, position, message }: &ScriptProblem,
+    texts: &Texts,
+) -> Diagnostic {
+    let location = match (position, texts.get(file)) {
+        (Some((line, column)), Some(text)) => {
+            let source = Arc::new(Source { file: file.clone(), text: text.to_string() });
+            Location::of(&source, source.span_at(*line, *column))
+        }
+        _ => Location::file(file.as_str()),
+    };
+    let reference = Location::of(&place.task.source, place.reference.span);
+    let note = format!("`{}` is a function of this script", place.role.key());
+    Diagnostic::error(location, message.as_str()).with_related(reference, note)
+}

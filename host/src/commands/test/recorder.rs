@@ -1,0 +1,192 @@
+//! The host's side of a tested call: records what the guest reports, logs and adds, and adds nothing.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use saggar::{JobId, LogSource, Problem, Status};
+use saggar_queue::AddOptions;
+use saggar_sandbox::{Services, TaskJob};
+use serde_json::value::RawValue;
+
+/// Maximum number of log lines, and of added jobs, that are kept of one call. Further ones are counted.
+const MAX_KEPT: usize = 1_000;
+
+/// Maximum bytes of log lines, and of the texts of added jobs, that are kept of one call.
+const MAX_BYTES: usize = 16 << 20;
+
+/// What a call did besides its answer.
+#[derive(Debug, Default)]
+pub(super) struct Recording {
+    /// The last progress, if there was any.
+    pub(super) progress: Option<(u64, u64, String)>,
+    /// How often progress was reported.
+    pub(super) reports: u64,
+    pub(super) log: Vec<(LogSource, String)>,
+    pub(super) dropped_lines: u64,
+    pub(super) added: Vec<AddedJob>,
+    pub(super) dropped_jobs: u64,
+    bytes: usize,
+    keys: BTreeMap<(String, String), JobId>,
+}
+
+/// A job that the guest would have added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AddedJob {
+    pub(super) id: JobId,
+    pub(super) task: String,
+    /// A JSON array.
+    pub(super) args: String,
+    pub(super) delay_ms: u64,
+    /// The options of `tasks.add-with`, as JSON text.
+    pub(super) options: Option<String>,
+    /// Whether the guest cancelled it.
+    pub(super) is_cancelled: bool,
+}
+
+/// Records a call.
+#[derive(Debug, Default)]
+pub(super) struct CallRecorder(Mutex<Recording>);
+
+impl CallRecorder {
+    /// Returns what was recorded since the last time.
+    pub(super) fn take(&self) -> Recording {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
+
+impl Recording {
+    /// Counts bytes; returns whether they may be kept.
+    fn has_room(&mut self, kept: usize, bytes: usize) -> bool {
+        let fits = kept < MAX_KEPT && self.bytes.saturating_add(bytes) <= MAX_BYTES;
+        if fits {
+            self.bytes += bytes;
+        }
+        fits
+    }
+
+    fn add(&mut self, task: &str, args: String, delay_ms: u64, options: Option<&str>) -> Result<JobId, Problem> {
+        check_args(&args)?;
+        let key = match options {
+            Some(options) => AddOptions::read(options).map_err(|why| Problem::new("invalid-options", why))?.key,
+            None => None,
+        };
+        // As the host does it: a key belongs to one job of its task.
+        let key = key.map(|key| (task.to_owned(), key));
+        if let Some(id) = key.as_ref().and_then(|key| self.keys.get(key)) {
+            return Ok(*id);
+        }
+        let id = JobId(self.added.len() as u64 + self.dropped_jobs + 1);
+        let bytes = task.len() + args.len() + options.map_or(0, str::len);
+        if !self.has_room(self.added.len(), bytes) {
+            self.dropped_jobs += 1;
+            return Ok(id);
+        }
+        if let Some(key) = key {
+            self.keys.insert(key, id);
+        }
+        let (task, options) = (task.to_owned(), options.map(str::to_owned));
+        self.added.push(AddedJob { id, task, args, delay_ms, options, is_cancelled: false });
+        Ok(id)
+    }
+
+    fn find(&mut self, task: &str, id: JobId) -> Result<&mut AddedJob, Problem> {
+        let found = self.added.iter_mut().find(|job| job.task == task && job.id == id);
+        found.ok_or_else(|| Problem::new("unknown-job", format!("this call has added no job {task}#{id}")))
+    }
+}
+
+/// Checks that arguments are a JSON array, as the host does.
+fn check_args(args: &str) -> Result<(), Problem> {
+    let invalid = |why: String| Problem::new("invalid-args", why);
+    serde_json::from_str::<Vec<&RawValue>>(args)
+        .map(drop)
+        .map_err(|error| invalid(format!("the arguments are not a JSON array: {error}")))
+}
+
+#[async_trait]
+impl Services for CallRecorder {
+    fn progress(&self, current: u64, total: u64, message: &str) {
+        let mut recording = self.0.lock();
+        recording.reports += 1;
+        recording.progress = Some((current, total, message.to_owned()));
+    }
+
+    fn log(&self, source: LogSource, text: &str) {
+        let mut recording = self.0.lock();
+        let kept = recording.log.len();
+        if recording.has_room(kept, text.len()) {
+            recording.log.push((source, text.to_owned()));
+        } else {
+            recording.dropped_lines += 1;
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    async fn cancelled(&self) {
+        std::future::pending().await
+    }
+
+    async fn add(&self, task: &str, args: String, delay_ms: u64) -> Result<JobId, Problem> {
+        self.0.lock().add(task, args, delay_ms, None)
+    }
+
+    async fn add_with(&self, task: &str, args: String, options: &str) -> Result<JobId, Problem> {
+        self.0.lock().add(task, args, 0, Some(options))
+    }
+
+    async fn get(&self, task: &str, id: JobId) -> Result<TaskJob, Problem> {
+        let mut recording = self.0.lock();
+        let status = if recording.find(task, id)?.is_cancelled { Status::Failure } else { Status::Waiting };
+        Ok(TaskJob { id, status, current: 0, total: 0, message: String::new(), response: None })
+    }
+
+    async fn cancel(&self, task: &str, id: JobId) -> Result<(), Problem> {
+        let mut recording = self.0.lock();
+        let job = recording.find(task, id)?;
+        if job.is_cancelled {
+            return Err(Problem::new("ended", format!("{task}#{id} has ended")));
+        }
+        job.is_cancelled = true;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_call_leaves_behind_is_bounded() {
+        let recorder = CallRecorder::default();
+        for number in 0..MAX_KEPT as u64 + 7 {
+            recorder.log(LogSource::Stdout, "line");
+            recorder.0.lock().add("mail.send", format!("[{number}]"), 0, None).unwrap();
+        }
+        recorder.log(LogSource::Stderr, &"x".repeat(MAX_BYTES + 1));
+        let recording = recorder.take();
+        assert_eq!((recording.log.len(), recording.dropped_lines), (MAX_KEPT, 8));
+        assert_eq!((recording.added.len(), recording.dropped_jobs), (MAX_KEPT, 7));
+        assert!(recorder.take().log.is_empty());
+    }
+
+    #[test]
+    fn jobs_are_added_as_the_host_would() {
+        let mut recording = Recording::default();
+        let code = |added: Result<JobId, Problem>| added.unwrap_err().code;
+        assert_eq!(code(recording.add("a", "{}".to_owned(), 0, None)), "invalid-args");
+        assert_eq!(code(recording.add("a", "[".to_owned(), 0, None)), "invalid-args");
+        assert_eq!(code(recording.add("a", "[]".to_owned(), 0, Some("[]"))), "invalid-options");
+        assert_eq!(code(recording.add("a", "[]".to_owned(), 0, Some(r#"{"kee":"x"}"#))), "invalid-options");
+        let keyed = |recording: &mut Recording, task: &str| {
+            recording.add(task, "[1]".to_owned(), 0, Some(r#"{"key":"k"}"#)).unwrap()
+        };
+        let first = keyed(&mut recording, "a");
+        assert_eq!(keyed(&mut recording, "a"), first);
+        assert_ne!(keyed(&mut recording, "b"), first);
+        assert_eq!(recording.added.len(), 2);
+    }
+}

@@ -1,0 +1,142 @@
+// The conformance guest as a script. `../README.md` says what each function does. A script knows neither the number of its
+// attempt nor the rest of the context, so it counts the calls for a job itself; one instance runs all attempts.
+
+const calls = new Map();
+
+function attempt(id) {
+  calls.set(id, (calls.get(id) ?? 0) + 1);
+  return calls.get(id);
+}
+
+function orCode(request) {
+  try {
+    return request();
+  } catch (error) {
+    return error.code;
+  }
+}
+
+function echo(id, value) {
+  return value;
+}
+
+function nothing() {}
+
+function unicode() {
+  return 'ünï 日本語 👩‍🚀 " \\ \0 end';
+}
+
+function progress(id) {
+  Process('tasks.progress.progress', id, 1, 2, 'half');
+  Process('tasks.progress.progress', id, 2, 2, 'done ✓');
+  return 'reported';
+}
+
+function levels() {
+  console.debug('at debug');
+  console.info('at info');
+  console.warn('at warn');
+  console.error('at error');
+}
+
+function reject() {
+  throw new Reject('no-page', 'page 7 does not exist', { details: { page: 7 } });
+}
+
+function retry(id) {
+  const number = attempt(id);
+  if (number === 1) throw new Retry('busy', 'attempt 1 is busy', { details: { attempt: 1 } });
+  return number;
+}
+
+function later(id) {
+  const number = attempt(id);
+  if (number === 1) throw new Retry('not-yet', 'a moment', { afterMs: 1 });
+  return number;
+}
+
+function broken() {
+  throw new Error('it is broken');
+}
+
+// Jobs that a script adds have no keys of their own accord.
+function children(id) {
+  const add = (word) => Process('tasks.journal.addWith', { key: `children/${id}/${word}` }, word);
+  const ids = [add('first'), add('second')];
+  if (attempt(id) === 1) throw new Retry('busy', 'attempt 1 fails after it has added its jobs');
+  return ids;
+}
+
+function options() {
+  return [
+    Process('tasks.journal.addWith', { key: 'the only one' }, 'keyed'),
+    Process('tasks.journal.addWith', { key: 'the only one' }, 'keyed'),
+    Process('tasks.journal.add', 'free'),
+    Process('tasks.journal.add', 'free'),
+    Process('tasks.journal.addWith', { delay_ms: 3_600_000, priority: 7 }, 'late'),
+  ];
+}
+
+function lookup(id, task, wanted) {
+  const { id: found, status, current, total, message, response } = Process(`tasks.${task}.get`, wanted);
+  return { id: found, status: status.toLowerCase(), current, total, message, response };
+}
+
+function cancel(id, task, wanted) {
+  return orCode(() => {
+    Process(`tasks.${task}.cancel`, wanted);
+    return 'cancelled';
+  });
+}
+
+function unknown() {
+  return orCode(() => Process('tasks.nowhere.add'));
+}
+
+function passed() {
+  return Process('tasks.nowhere.add');
+}
+
+function ident(id) {
+  return String(id);
+}
+
+function random() {
+  return Math.random();
+}
+
+function counter() {}
+
+function fixed() {
+  return 4711;
+}
+
+function large() {
+  return 2n ** 53n + 1n;
+}
+
+function exhausted() {
+  throw new Retry('no-ids', 'no ids are left');
+}
+
+function added(id) {
+  console.info(`added ${id}`);
+}
+
+function progressed(id, current, total, message) {
+  console.info(`progressed ${id} ${current}/${total} ${message}`);
+}
+
+function succeeded(id, response) {
+  console.info(`succeeded ${id} ${JSON.stringify(response)}`);
+}
+
+function repeated(id) {
+  Process('tasks.journal.addWith', { key: `repeated/${id}` }, 'succeeded');
+  throw new Retry('as-asked', 'the handler fails');
+}
+
+// A script gets the message alone.
+function failed(id, message) {
+  console.info(`failed ${id} ${message}`);
+}

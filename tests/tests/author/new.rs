@@ -1,0 +1,202 @@
+//! `saggar new` writes templates that build, run and pass their tests at once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use saggar_tests::guests;
+use saggar_tests::program::{self, CommandOutput, output_within};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Building a template compiles its dependencies.
+const BUILD_TIME: Duration = Duration::from_secs(900);
+
+/// An empty directory in which `saggar new` is called.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    fn saggar(&self, arguments: &[&str]) -> CommandOutput {
+        let said = program::output(program::command().args(arguments).current_dir(self.0.path()));
+        assert!(!said.err.contains("panicked"), "{}", said.err);
+        said
+    }
+
+    /// Runs `saggar new`, which succeeds; returns the written files and the next commands.
+    fn created(&self, arguments: &[&str]) -> (Vec<String>, Vec<String>) {
+        let said = self.saggar(&[&["new"], arguments, &["--json"]].concat());
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let document: Value = serde_json::from_str(&said.out).expect("JSON");
+        let texts = |name: &str| serde_json::from_value(document[name].clone()).expect("texts");
+        (texts("files"), texts("next"))
+    }
+
+    /// Runs a command of a shell, which succeeds, with `saggar` in its `PATH`.
+    fn shell(&self, command: &str) -> String {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).current_dir(self.0.path()).stdin(Stdio::null());
+        for (name, value) in program::command().get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        let others = std::env::var_os("PATH").unwrap_or_default();
+        let binary = program::path().parent().expect("a directory").to_owned();
+        let all = std::env::join_paths([binary].into_iter().chain(std::env::split_paths(&others)));
+        shell.env("PATH", all.expect("no directory with a colon"));
+        // Templates of the same language share what is built for them.
+        shell.env("CARGO_TARGET_DIR", Path::new(guests::TARGET_DIR).join("templates"));
+        let said = output_within(&mut shell, BUILD_TIME);
+        assert_eq!(said.code, Some(0), "{command}: {said:?}");
+        said.out
+    }
+}
+
+/// Returns all files below a directory, with their texts.
+fn tree(root: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                let text = fs::read_to_string(&path).expect("a text");
+                found.push((path.strip_prefix(root).expect("a path below the root").to_owned(), text));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_template_is_filled_in_completely() {
+    for arguments in [&["app", "it"][..], &["app", "it", "--lang", "rust"], &["plugin", "it", "--lang", "rust"]] {
+        let place = Place::new();
+        let (files, next) = place.created(arguments);
+        assert!(!next.is_empty());
+        let tree = tree(&place.path("it"));
+        assert_eq!(files.len(), tree.len(), "{files:?}");
+        for (path, text) in tree {
+            let place_of = |of: &str| text.find(of).is_some_and(|at| !text[..at].ends_with('$'));
+            for placeholder in ["{{name}}", "{{crate}}", "{{version}}", "{{reference}}", "{{code}}", "{{handler}}"] {
+                assert!(!place_of(placeholder), "{placeholder} in {}", path.display());
+            }
+            assert!(!text.is_empty() && !path.ends_with("gitignore"), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn an_app_has_a_task_with_a_script() {
+    let place = Place::new();
+    let (mut files, _) = place.created(&["app", "shop"]);
+    files.sort();
+    let expected = [
+        "shop/.gitignore",
+        "shop/README.md",
+        "shop/saggar.toml",
+        "shop/scripts/hello.js",
+        "shop/scripts/hello.test.json",
+        "shop/tasks/hello.yao",
+    ];
+    assert_eq!(files, expected);
+    place.created(&["task", "mail.send", "--dir", "shop"]);
+    assert!(fs::read_to_string(place.path("shop/tasks/mail/send.yao")).unwrap().contains(r#""scripts.mail.send.Run""#));
+    assert!(fs::read_to_string(place.path("shop/scripts/mail/send.js")).unwrap().contains("tasks.mail.send.progress"));
+    let config = place.saggar(&["config", "shop"]);
+    assert_eq!((config.code, config.err.as_str()), (Some(0), ""), "the configuration is valid");
+}
+
+#[test]
+fn nothing_is_ever_replaced() {
+    let place = Place::new();
+    place.created(&["app", "shop"]);
+    let before = tree(&place.path("shop"));
+    let again = place.saggar(&["new", "app", "shop"]);
+    assert_eq!(again.code, Some(1));
+    assert!(again.err.contains("is not empty"), "{}", again.err);
+    fs::remove_file(place.path("shop/tasks/hello.yao")).unwrap();
+    let task = place.saggar(&["new", "task", "hello", "--dir", "shop"]);
+    assert_eq!(task.code, Some(1));
+    assert!(task.err.contains("exist already") && task.err.contains("scripts/hello.js"), "{}", task.err);
+    let after = tree(&place.path("shop"));
+    assert_eq!(after.len(), before.len() - 1, "no file was written");
+    assert!(after.iter().all(|file| before.contains(file)));
+}
+
+#[test]
+fn wrong_names_and_places_are_refused() {
+    let place = Place::new();
+    for (arguments, expected) in [
+        (&["app", "../shop"][..], "is no valid name"),
+        (&["app", "Shop"], "is no valid name"),
+        (&["plugin", "a.b"], "is no valid name"),
+        (&["task", "hello"], "is no app"),
+        (&["task", "mail..send"], "is no valid name"),
+        (&["plugin", "it", "--lang", "script"], "a script needs no plugin"),
+    ] {
+        let said = place.saggar(&[&["new"], arguments].concat());
+        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{arguments:?}: {said:?}");
+        assert!(said.err.contains(expected), "no `{expected}` in {}", said.err);
+    }
+    assert_eq!(fs::read_dir(place.0.path()).unwrap().count(), 0, "nothing was written");
+}
+
+/// Runs the tests of a template's sources, and then the commands that `saggar new` prints.
+fn builds_runs_and_passes(lang: &str, test: Option<&str>) {
+    let place = Place::new();
+    let (_, next) = place.created(&["app", "shop", "--lang", lang]);
+    // The test's cargo builds elsewhere than a user's, who has no CARGO_TARGET_DIR.
+    let target = Path::new(guests::TARGET_DIR).join("templates");
+    let script = next.join("\n").replace("sources/hello/target", &target.to_string_lossy());
+    let said = place.shell(&format!("set -e\n{script}"));
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines.last(), Some(&"\"Hello, Ada!\""), "{said}");
+    assert!(lines.contains(&"2 passed, 0 failed"), "{said}");
+    if let Some(test) = test {
+        place.shell(&format!("cd shop/sources/hello && {test}"));
+    }
+}
+
+#[test]
+fn a_script_runs_and_passes_its_tests() {
+    builds_runs_and_passes("script", None);
+    let place = Place::new();
+    place.created(&["app", "shop"]);
+    let (_, next) = place.created(&["task", "mail.send", "--dir", "shop"]);
+    let said = place.shell(&format!("set -e\n{}", next.join("\n")));
+    assert!(said.ends_with("4 passed, 0 failed\n\"Hello, Ada!\"\n"), "{said}");
+}
+
+#[test]
+fn a_rust_plugin_builds_runs_and_passes_its_tests() {
+    builds_runs_and_passes("rust", Some("cargo test --quiet"));
+}
+
+#[test]
+fn a_js_plugin_builds_runs_and_passes_its_tests() {
+    builds_runs_and_passes("js", Some("npm test"));
+}
+
+#[test]
+fn a_python_plugin_builds_runs_and_passes_its_tests() {
+    builds_runs_and_passes("python", Some("python3 -m unittest"));
+}
+
+#[test]
+fn a_c_plugin_builds_runs_and_passes_its_tests() {
+    builds_runs_and_passes("c", None);
+}

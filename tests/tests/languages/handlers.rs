@@ -1,0 +1,69 @@
+//! What id sources return, and what handlers get.
+
+use saggar_tests::host::{TestHost, response};
+use serde_json::json;
+
+use super::Language;
+
+pub(super) async fn conform(language: &Language) {
+    ids(language).await;
+    calls(language).await;
+    repeated_calls(language).await;
+}
+
+async fn ids(language: &Language) {
+    let numbered =
+        |name: &str| json!({ "process": "plugins.it#echo", "event": { "next": format!("plugins.it#{name}") } });
+    let names = ["counter", "fixed", "large", "exhausted", "missing"];
+    let app = names.iter().fold(language.app(), |app, name| app.task(name, &numbered(name)));
+    let host = TestHost::start(app).await;
+    let added = async |name: &str| host.try_add(name, json!([0])).await;
+    assert_eq!((added("counter").await, added("counter").await), (Ok(1), Ok(2)));
+    assert_eq!((added("fixed").await, added("fixed").await), (Ok(4711), Err("duplicate-id".into())));
+    let large = if language.has_exact_ids { Ok((1 << 53) + 1) } else { Err("next-failed".into()) };
+    assert_eq!(added("large").await, large);
+    assert_eq!(added("exhausted").await, Err("next-failed".into()));
+    assert_eq!(added("missing").await, Err("next-failed".into()));
+    host.shutdown().await;
+}
+
+async fn calls(language: &Language) {
+    let told = |processor: &str| {
+        let event = json!({
+            "add": "plugins.it#added", "progress": "plugins.it#progressed", "success": "plugins.it#succeeded",
+            "error": "plugins.it#failed",
+        });
+        json!({ "process": format!("plugins.it#{processor}"), "event": event })
+    };
+    let app = language.app().task("good", &told("progress")).task("bad", &told("reject")).task("echo", &told("echo"));
+    let host = TestHost::start(app).await;
+    host.response("good", json!([])).await;
+    host.run("bad", json!([])).await;
+    host.response("echo", json!([{ "b": [1, "ü"], "a": null }])).await;
+    host.idle().await;
+    let expected = ["added 1", "progressed 1 2/2 done ✓", "succeeded 1 \"reported\""];
+    assert_eq!(host.log("good", 1).await, expected);
+    let log = host.log("bad", 1).await;
+    assert_eq!(
+        (log[0].as_str(), log.last().map(String::as_str)),
+        ("added 1", Some("failed 1 no-page: page 7 does not exist"))
+    );
+    let log = host.log("echo", 1).await;
+    let response = log.last().and_then(|line| line.strip_prefix("succeeded 1 ")).expect("the success handler's line");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(response).ok(), Some(json!({ "a": null, "b": [1, "ü"] })));
+    host.shutdown().await;
+}
+
+/// The handler fails after it has added a job, so it is called again; the job is added once.
+async fn repeated_calls(language: &Language) {
+    let task = json!({ "process": "plugins.it#nothing", "event": { "success": "plugins.it#repeated" } });
+    let host = TestHost::start(language.app().task("it", &task)).await;
+    host.response("it", json!([])).await;
+    host.idle().await;
+    let failures = host.log("it", 1).await;
+    let failures = failures.iter().filter(|line| line.contains("as-asked: the handler fails")).count();
+    assert!(failures > 1, "the handler was called {failures} times");
+    assert_eq!(response(&host.end("journal", 1).await), "succeeded");
+    assert_eq!(host.try_job("journal", 2).await, Err("unknown-job".into()));
+    host.shutdown().await;
+}

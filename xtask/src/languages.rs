@@ -1,0 +1,312 @@
+//! Builds the conformance guest in languages other than Rust, with tools that it installs in the target directory from the
+//! languages' own registries, in pinned versions. Says what it installs; what is there already is left as it is.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+
+/// The sources of the conformance guests, below the repository.
+const GUESTS: &str = "tests/guests/conformance";
+
+/// Held while tools are installed, because tests that need the same ones run side by side.
+static INSTALLING: Mutex<()> = Mutex::new(());
+
+/// The world of the conformance guests: all roles.
+const WORLD: &str = "plugin";
+
+/// The repository, and the folder for the tools and what they make.
+#[derive(Debug, Clone)]
+pub struct Languages {
+    root: PathBuf,
+    folder: PathBuf,
+}
+
+impl Languages {
+    /// Uses `languages` in this target directory.
+    pub fn new(root: &Path, target: &Path) -> Self {
+        Self { root: root.to_owned(), folder: target.join("languages") }
+    }
+
+    /// Installs the tools of all languages.
+    pub fn install(&self) -> Result<()> {
+        self.install_javascript()?;
+        for language in ["python", "c", "go"] {
+            self.install_python(language)?;
+        }
+        Ok(())
+    }
+
+    /// Builds the guest in JavaScript; returns the component.
+    pub fn javascript(&self) -> Result<PathBuf> {
+        let tools = self.install_javascript()?;
+        let (sdk, guest) = (self.root.join("guest-sdk/js"), self.guest("js"));
+        let output = self.folder.join("javascript.wasm");
+        if is_newer(&output, &[&sdk, &guest, &self.root.join("wit"), &tools.join(STAMP)])? {
+            return Ok(output);
+        }
+        // componentize-qjs follows no link out of its folder, so both are copied.
+        let package = tools.join("node_modules/@saggar/guest");
+        fs::create_dir_all(&package)?;
+        for file in ["package.json", "index.js"] {
+            copy(&sdk.join(file), &package.join(file))?;
+        }
+        copy(&guest.join("conformance.js"), &tools.join("conformance.js"))?;
+        let mut build = Command::new(tools.join("node_modules/.bin/componentize-qjs"));
+        build.args(["--sync", "--world", WORLD, "--js", "conformance.js", "--module-root", ".", "--wit"]);
+        run(build.arg(self.root.join("wit")).arg("-o").arg(&output).current_dir(&tools))?;
+        Ok(output)
+    }
+
+    /// Builds the guest in Python; returns the component.
+    pub fn python(&self) -> Result<PathBuf> {
+        let tools = self.install_python("python")?;
+        let (sdk, guest) = (self.root.join("guest-sdk/python"), self.guest("python"));
+        let output = self.folder.join("python.wasm");
+        if is_newer(&output, &[&sdk.join("saggar_guest"), &guest, &self.root.join("wit"), &tools.join(STAMP)])? {
+            return Ok(output);
+        }
+        let mut build = Command::new(tools.join("bin/componentize-py"));
+        build.arg("-d").arg(self.root.join("wit")).args(["-w", WORLD, "componentize", "app", "-o"]).arg(&output);
+        // Without `-p`, it would look for more modules wherever it is started.
+        run(build.arg("-p").arg(&guest).arg("-p").arg(&sdk).env("PYTHONDONTWRITEBYTECODE", "1"))?;
+        Ok(output)
+    }
+
+    /// Builds the guest in C; returns the core module, of which `saggar component` makes a component.
+    pub fn c(&self) -> Result<PathBuf> {
+        let tools = self.install_python("c")?;
+        let (sdk, guest) = (self.root.join("guest-sdk/c"), self.guest("c"));
+        let output = self.folder.join("c.core.wasm");
+        if is_newer(&output, &[&sdk, &guest, &tools.join(STAMP)])? {
+            return Ok(output);
+        }
+        let mut build = Command::new(tools.join("bin/python"));
+        build.args(["-m", "ziglang", "cc", "-target", "wasm32-wasi", "-mexec-model=reactor", "-std=gnu11", "-Os"]);
+        build.args(["-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-Wl,-z,stack-size=65536", "-I"]);
+        build.arg(&sdk).arg("-o").arg(&output).arg(guest.join("conformance.c"));
+        build.arg(sdk.join("saggar_guest.c")).arg(sdk.join("saggar_text.c"));
+        for cache in ["ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"] {
+            build.env(cache, self.folder.join("zig-cache"));
+        }
+        run(&mut build)?;
+        Ok(output)
+    }
+
+    /// Builds the guest in Go; returns the core module, of which `saggar component` makes a component.
+    pub fn go(&self) -> Result<PathBuf> {
+        let tools = self.install_python("go")?;
+        let (sdk, guest) = (self.root.join("guest-sdk/go"), self.guest("go"));
+        let output = self.folder.join("go.core.wasm");
+        if is_newer(&output, &[&sdk, &guest, &tools.join(STAMP)])? {
+            return Ok(output);
+        }
+        let mut build = self.go_command(&tools);
+        build.args(["run", "saggar.local/guest/build", "-o"]).arg(&output).arg(".");
+        run(build.current_dir(guest))?;
+        Ok(output)
+    }
+
+    /// Go without the network: the SDK and the guest depend on nothing else.
+    fn go_command(&self, tools: &Path) -> Command {
+        let mut go = Command::new(tools.join("bin/go"));
+        go.env("GOCACHE", self.folder.join("go-cache")).env("GOTOOLCHAIN", "local").env("GOPROXY", "off");
+        go.env("GOFLAGS", "-mod=mod").env("GOWORK", "off");
+        // The SDK's builder starts `go` by its name.
+        let others = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths([tools.join("bin")].into_iter().chain(std::env::split_paths(&others)));
+        go.env("PATH", path.expect("the PATH was split into these"));
+        go
+    }
+
+    /// Runs the SDK's own tests in Node.
+    pub fn test_javascript(&self) -> Result<()> {
+        run(Command::new("node").arg("--test").current_dir(self.root.join("guest-sdk/js"))).context(NO_NODE)
+    }
+
+    /// Runs the SDK's own tests with pytest.
+    pub fn test_python(&self) -> Result<()> {
+        let tools = self.install_python("python")?;
+        let mut test = Command::new(tools.join("bin/python"));
+        test.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).env("PYTHONDONTWRITEBYTECODE", "1");
+        run(test.current_dir(self.root.join("guest-sdk/python")))
+    }
+
+    /// Compiles the tests of the library for this machine, and runs them.
+    pub fn test_c(&self) -> Result<()> {
+        let sdk = self.root.join("guest-sdk/c");
+        fs::create_dir_all(&self.folder)?;
+        let program = self.folder.join("text-test");
+        let mut build = Command::new("cc");
+        // The names of exports mean nothing here.
+        build.args(["-std=c11", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-attributes"]);
+        build
+            .args(["-fsanitize=address,undefined", "-I"])
+            .arg(&sdk)
+            .arg("-o")
+            .arg(&program)
+            .arg(sdk.join("tests/text.c"))
+            .arg(sdk.join("saggar_text.c"));
+        run(&mut build)?;
+        run(&mut Command::new(program))
+    }
+
+    /// Runs the SDK's own tests for this machine.
+    pub fn test_go(&self) -> Result<()> {
+        let tools = self.install_python("go")?;
+        let sdk = self.root.join("guest-sdk/go");
+        run(self.go_command(&tools).args(["vet", "./..."]).current_dir(&sdk))?;
+        run(self.go_command(&tools).args(["test", "./..."]).current_dir(&sdk))
+    }
+
+    fn guest(&self, language: &str) -> PathBuf {
+        self.root.join(GUESTS).join(language)
+    }
+
+    fn install_javascript(&self) -> Result<PathBuf> {
+        let (from, to) = (self.guest("js"), self.folder.join("js"));
+        let lock = from.join("package-lock.json");
+        let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_installed(&lock, &to)? {
+            return Ok(to);
+        }
+        eprintln!("Installing the npm packages of {GUESTS}/js in {}", to.display());
+        fs::create_dir_all(&to)?;
+        for file in ["package.json", "package-lock.json"] {
+            copy(&from.join(file), &to.join(file))?;
+        }
+        run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&to))
+            .context(NO_NODE)?;
+        copy(&lock, &to.join(STAMP))?;
+        Ok(to)
+    }
+
+    /// Makes a virtual environment with the packages that a guest's requirements name; returns it.
+    fn install_python(&self, language: &str) -> Result<PathBuf> {
+        let wanted = self.guest(language).join("requirements.txt");
+        let to = self.folder.join(language);
+        let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_installed(&wanted, &to)? {
+            return Ok(to);
+        }
+        eprintln!("Installing the Python packages of {GUESTS}/{language} in {}", to.display());
+        fs::create_dir_all(&self.folder)?;
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&to)).context(NO_PYTHON)?;
+        let mut install = Command::new(to.join("bin/pip"));
+        install.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&wanted);
+        run(&mut install).context("the Python packages cannot be installed; PyPI has to be reachable for this")?;
+        copy(&wanted, &to.join(STAMP))?;
+        Ok(to)
+    }
+}
+
+const NO_NODE: &str = "guests in JavaScript need Node 18.19 or later, npm, and its registry; on Debian: apt-get install -y \
+    nodejs npm";
+
+const NO_PYTHON: &str = "guests in Python, C and Go need Python 3.11 or later with venv; on Debian: apt-get install -y \
+    python3-venv";
+
+/// What is installed: a copy of the file that asked for it, written last.
+const STAMP: &str = "installed";
+
+fn is_installed(wanted: &Path, folder: &Path) -> Result<bool> {
+    let wanted_text = fs::read(wanted).with_context(|| format!("cannot read {}", wanted.display()))?;
+    Ok(fs::read(folder.join(STAMP)).is_ok_and(|installed| installed == wanted_text))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display())).map(drop)
+}
+
+/// Whether the file is newer than everything in these files and folders.
+fn is_newer(output: &Path, inputs: &[&Path]) -> Result<bool> {
+    let Ok(metadata) = fs::metadata(output) else { return Ok(false) };
+    let built = metadata.modified()?;
+    for input in inputs {
+        if last_change(input)? >= built {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn last_change(path: &Path) -> Result<SystemTime> {
+    let metadata = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut last = metadata.modified()?;
+    if metadata.is_dir() {
+        for entry in fs::read_dir(path)? {
+            last = last.max(last_change(&entry?.path())?);
+        }
+    }
+    Ok(last)
+}
+
+/// Runs a command; the error has what it wrote.
+fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {program}"))?;
+    if !output.status.success() {
+        let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        bail!("`{program} {}` ended with {}:\n{}", arguments.join(" "), output.status, said.trim_end());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("saggar-languages-{}-{name}", std::process::id()));
+        fs::create_dir_all(folder.join("sources/deep")).unwrap();
+        folder
+    }
+
+    fn change(path: &Path, seconds: u64) {
+        let file = fs::File::create(path).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+    }
+
+    #[test]
+    fn a_guest_is_built_again_when_a_source_changed() {
+        let folder = folder("newer");
+        let (output, source) = (folder.join("out.wasm"), folder.join("sources/deep/a.js"));
+        assert!(!is_newer(&output, &[]).unwrap(), "there is no output");
+        change(&source, 100);
+        change(&output, 200);
+        assert!(is_newer(&output, &[&source]).unwrap());
+        change(&source, 300);
+        assert!(!is_newer(&output, &[&source]).unwrap());
+        assert!(!is_newer(&output, &[&folder.join("sources")]).unwrap(), "folders are searched");
+        assert!(is_newer(&output, &[&folder.join("gone")]).is_err());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_installed_is_known_by_what_asked_for_it() {
+        let folder = folder("installed");
+        let wanted = folder.join("requirements.txt");
+        fs::write(&wanted, "a==1\n").unwrap();
+        assert!(!is_installed(&wanted, &folder).unwrap());
+        fs::write(folder.join(STAMP), "a==1\n").unwrap();
+        assert!(is_installed(&wanted, &folder).unwrap());
+        fs::write(&wanted, "a==2\n").unwrap();
+        assert!(!is_installed(&wanted, &folder).unwrap());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_command_that_fails_says_what_it_wrote() {
+        let error = run(Command::new("sh").args(["-c", "echo said; exit 3"])).unwrap_err().to_string();
+        assert!(error.contains("exit status: 3") && error.ends_with("said"), "{error}");
+        assert!(run(&mut Command::new("no-such-program")).unwrap_err().to_string().contains("cannot start"));
+    }
+}
