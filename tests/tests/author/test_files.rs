@@ -84,7 +84,7 @@ fn broken_files_fail_and_the_others_run() {
     let said = saggar_on("test", &app, &[]);
     assert_eq!(said.code, Some(1));
     for expected in [
-        "plugins/alone.wasm does not exist",
+        "neither plugins/alone.wasm nor plugins/alone.js exists",
         "the file has no case",
         "recursion limit exceeded",
         "at line 2 column 11",

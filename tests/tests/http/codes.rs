@@ -69,7 +69,6 @@ async fn provoke(stage: Arc<Stage>, code: Code) -> Value {
         Code::CallbackPending => callback_pending(open).await,
         Code::NotGivenUp => act_on(open, cancelled(open).await, "redeliver").await,
         Code::NotUnique => not_unique(open).await,
-        // The stage has a broken task.
         Code::ReloadFailed => open.act("/v1/reload").await.document(),
         Code::Stopping => stopping().await,
         Code::Overloaded => spawn_blocking(overloaded).await.expect("it does not panic"),
@@ -387,8 +386,7 @@ async fn store_failed() -> Value {
     document
 }
 
-/// Asks a host with a bug: the code that renders its metrics panics. It runs in this process because no request to the
-/// binary provokes this error: no route runs code that could return it, such as a job's step that the store refuses.
+/// Asks a host in this process whose code that renders metrics panics: no request to the binary provokes this error.
 async fn internal() -> Value {
     let host = TestHost::start(app()).await;
     let service = saggar::service(host.inner(), Tokens::default()).with_metrics(|| panic!("provoked by a test"));

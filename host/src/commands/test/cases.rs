@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::cli::author::RoleArg;
 
 /// The end of a test file's name.
-const EXTENSION: &str = ".test.json";
+pub(super) const EXTENSION: &str = ".test.json";
 
 /// The directories of an app that test files are searched in.
 const DIRECTORIES: [&str; 2] = ["plugins", "scripts"];

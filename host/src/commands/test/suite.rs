@@ -61,7 +61,8 @@ async fn run_file(engine: &Engine, limits: &CallLimits, file: &Path, place: &str
     let cases = cases::read(file)?;
     let stem = cases::stem(file);
     let Some(code) = Code::beside(&stem)? else {
-        bail!("there is nothing to test beside the file: neither {0}.wasm nor {0}.js exists", stem.display());
+        let stem = place.strip_suffix(cases::EXTENSION).unwrap_or(place);
+        bail!("there is nothing to test beside the file: neither {stem}.wasm nor {stem}.js exists");
     };
     let plugin = code.load(engine).await?;
     let mut results = Vec::new();
