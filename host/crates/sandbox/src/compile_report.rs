@@ -75,14 +75,17 @@ mod tests {
 
     #[tokio::test]
     async fn only_long_compilations_are_reported_with_their_end() {
-        let reported = Arc::new(Mutex::new(Vec::new()));
-        let sink = reported.clone();
-        let report = CompileReport::new(move |path, state| {
-            sink.lock().push((path.to_owned(), matches!(state, CompileState::Ended(_))));
+        let (reported, is_running) = (Arc::new(Mutex::new(Vec::new())), Arc::new(tokio::sync::Notify::new()));
+        let report = CompileReport::new({
+            let (reported, is_running) = (reported.clone(), is_running.clone());
+            move |path, state| {
+                reported.lock().push((path.to_owned(), matches!(state, CompileState::Ended(_))));
+                is_running.notify_one();
+            }
         });
         assert_eq!(report.watch(Path::new("fast"), async { 1 }).await, 1);
         let slow = async {
-            tokio::task::yield_now().await;
+            is_running.notified().await;
             2
         };
         assert_eq!(report.after(Duration::ZERO).watch(Path::new("slow"), slow).await, 2);
