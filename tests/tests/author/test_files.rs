@@ -79,7 +79,7 @@ fn broken_files_fail_and_the_others_run() {
     let app = app(&json!([{ "handler": "sum", "call": [1, 1], "response": 2 }]))
         .file("plugins/alone.test.json", "[{}]")
         .file("plugins/empty.test.json", "[]")
-        .file("plugins/deep.test.json", "[".repeat(100_000))
+        .file("plugins/deep.test.json", format!("[{{\"call\":{}", "[".repeat(100_000)))
         .file("plugins/damaged.test.json", "[{\n  \"call\": 7\n}]");
     let said = saggar_on("test", &app, &[]);
     assert_eq!(said.code, Some(1));
