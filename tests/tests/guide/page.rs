@@ -9,7 +9,7 @@ use saggar_tests::server::Server;
 use tempfile::TempDir;
 
 use super::blocks::{Block, Mark, blocks};
-use super::expected::{are_lines, is_line, lines_of};
+use super::expected::{are_lines, is_line, lines_of, with_narrow_columns};
 
 /// The state after some blocks of a page.
 struct Page {
@@ -85,7 +85,8 @@ impl Page {
 
     fn compare(&mut self, place: &str, text: &str, any_order: bool) {
         let printed = self.printed.take().unwrap_or_else(|| panic!("{place}: no commands before this output"));
-        let (mut expected, mut lines) = (lines_of(text), lines_of(&printed));
+        let (narrow_text, narrow_printed) = (with_narrow_columns(text), with_narrow_columns(&printed));
+        let (mut expected, mut lines) = (lines_of(&narrow_text), lines_of(&narrow_printed));
         if any_order {
             expected.sort_unstable();
             lines.sort_unstable();
