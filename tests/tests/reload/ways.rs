@@ -47,14 +47,14 @@ async fn by_the_command() {
     app.write("tasks/bad.json", "{");
     let said = saggar(["reload", "--url", &url]);
     assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
-    assert!(said.err.contains("error: tasks/bad.json:1:2: ") && said.err.contains("1 error"), "{}", said.err);
+    assert!(said.err.contains("error: tasks/bad.json:1:1: ") && said.err.contains("1 error"), "{}", said.err);
     let said = saggar(["reload", "--url", &url, "--json"]);
     let problem: serde_json::Value = serde_json::from_str(&said.err).expect("a problem document");
     assert_eq!((said.code, &problem["code"]), (Some(1), &json!("reload-failed")));
     assert_eq!(problem["problems"][0]["file"], "tasks/bad.json");
     let said = saggar(["reload", "--status", "--url", &url]);
     assert!(said.out.contains("failed reloads  2"), "{}", said.out);
-    assert!(said.err.contains("tasks/bad.json:1:2"), "{}", said.err);
+    assert!(said.err.contains("tasks/bad.json:1:1"), "{}", said.err);
     server.stop();
 }
 

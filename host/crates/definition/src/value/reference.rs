@@ -10,8 +10,7 @@ use super::{ENV_PATTERN, Field, Reader, ValueType, text_schema};
 use crate::source::Located;
 
 /// Pattern of a reference, for the JSON Schema.
-const PATTERN: &str =
-    r"(plugins(\.[A-Za-z0-9_-]+)+(#[A-Za-z0-9_-]+)?|scripts(\.[A-Za-z0-9_-]+)+\.[\p{L}_$][\p{L}\p{M}\p{N}_$]*)";
+const PATTERN: &str = r"(plugins(\.[A-Za-z0-9_-]+)+(#[A-Za-z0-9_-]+)?|scripts(\.[A-Za-z0-9_-]+)+\.[^\s.#]+)";
 
 /// Maximum length of a reference. Every file system supports a path of this length.
 const MAX_REFERENCE_BYTES: usize = 255;
