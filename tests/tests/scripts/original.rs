@@ -37,7 +37,6 @@ async fn the_events_have_the_documented_order_and_arguments() {
         found.unwrap_or_else(|| panic!("no `{text}` in {texts:#?}"))
     };
     let positions = [
-        "NextID: 1025",
         "OnAdd: #1025",
         "[ '进入任务1', { a: 1 } ]",
         "OnProgress: #1025 Progress 1/100 1/100 ",
@@ -45,6 +44,9 @@ async fn the_events_have_the_documented_order_and_arguments() {
     ]
     .map(position);
     assert!(positions.is_sorted(), "{texts:#?}");
+    // The lines of `next` are stored when the job exists, which may be after those of its add handler.
+    let next = &lines[position("NextID: 1025")];
+    assert!(next.at <= lines[positions[0]].at, "{texts:#?}");
     // `log.Error` in a handler.
     let entered = &lines[position("进入add")];
     assert_eq!(entered.source, LogSource::Log(saggar::LogLevel::Error));
