@@ -106,7 +106,7 @@ async fn what_has_not_changed_is_not_touched() {
     let (first, _) = (cost("echo").await, cost("other").await);
     assert_eq!(first["fresh"], true);
     let text = fs::read_to_string(app.path().join("tasks/echo.json")).expect("the file");
-    app.write("tasks/echo.json", format!("// a comment\n{text}"));
+    app.write("tasks/echo.json", format!("\n{text}\n"));
     app.write("plugins/echo.wasm", fs::read(guests::ECHO).expect("the guest"));
     app.write("plugins/other.wasm", variant(guests::ECHO, "other"));
     let changes = reloaded(&server).await;
