@@ -80,16 +80,18 @@ fn broken_files_fail_and_the_others_run() {
         .file("plugins/alone.test.json", "[{}]")
         .file("plugins/empty.test.json", "[]")
         .file("plugins/deep.test.json", format!("[{{\"call\":{}", "[".repeat(100_000)))
+        .file("plugins/list.test.json", "[{}, [\"name\", \"handler\"]]")
         .file("plugins/damaged.test.json", "[{\n  \"call\": 7\n}]");
     let said = saggar_on("test", &app, &[]);
     assert_eq!(said.code, Some(1));
     for expected in [
         "neither plugins/alone.wasm nor plugins/alone.js exists",
         "the file has no case",
-        "recursion limit exceeded",
+        "EOF while parsing a list at line 1 column 100009",
+        "case 2 of the file is not an object",
         "at line 2 column 11",
         "ok      plugins/typed.test.json#1",
-        "1 passed, 4 failed",
+        "1 passed, 5 failed",
     ] {
         assert!(said.out.contains(expected), "no `{expected}` in {}", said.out);
     }

@@ -160,6 +160,11 @@ pub(super) fn read(file: &Path) -> anyhow::Result<Vec<Case>> {
         bail!("the file has more than {MAX_BYTES} bytes; split it");
     }
     let cases: Vec<Case> = serde_json::from_slice(&bytes).context("the file is not a list of cases")?;
+    // Serde reads a struct from an array, too, whose members would depend on the order of the fields here.
+    let forms: Vec<&RawValue> = serde_json::from_slice(&bytes).context("the file is not a list of cases")?;
+    if let Some(index) = forms.iter().position(|form| !form.get().starts_with('{')) {
+        bail!("case {} of the file is not an object", index + 1);
+    }
     if cases.is_empty() {
         bail!("the file has no case; write for example [{{ \"call\": [\"Ada\"], \"response\": \"Hello, Ada!\" }}]");
     }
