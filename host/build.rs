@@ -1,4 +1,5 @@
-//! Embeds the templates of `saggar new`, and the guest SDKs that they contain, as a table of paths and texts.
+//! Embeds the templates of `saggar new`, with the guest SDKs that they contain, and the pages of the guide, as tables of
+//! paths and texts.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,21 +7,30 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The folders: their place in the table, and their place in the repository, relative to this package.
-const FOLDERS: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("templates", "templates"),
     ("sdk/rust", "../guest-sdk/rust"),
     ("sdk/js", "../guest-sdk/js"),
     ("sdk/python", "../guest-sdk/python"),
     ("sdk/c", "../guest-sdk/c"),
+    ("sdk/go", "../guest-sdk/go"),
 ];
+
+/// The pages of the guide.
+const GUIDE: [(&str, &str); 1] = [("guide", "../docs/guide/src")];
 
 /// Names that are no part of an SDK: tests, and what tools write.
 const LEFT_OUT: [&str; 8] = ["tests", "test", "target", "node_modules", "__pycache__", ".venv", "dist", "build"];
 
 fn main() -> io::Result<()> {
+    write_table("template_files.rs", &TEMPLATES)?;
+    write_table("guide_files.rs", &GUIDE)
+}
+
+fn write_table(table_file: &str, folders: &[(&str, &str)]) -> io::Result<()> {
     let package = directory("CARGO_MANIFEST_DIR");
     let mut files = Vec::new();
-    for (name, folder) in FOLDERS {
+    for (name, folder) in folders {
         let folder = package.join(folder);
         println!("cargo::rerun-if-changed={}", folder.display());
         if folder.is_dir() {
@@ -33,14 +43,14 @@ fn main() -> io::Result<()> {
         // Writing to a string cannot fail.
         let _ = writeln!(table, "    ({name:?}, include_str!({:?})),", path.display().to_string());
     }
-    fs::write(directory("OUT_DIR").join("template_files.rs"), table + "]\n")
+    fs::write(directory("OUT_DIR").join(table_file), table + "]\n")
 }
 
 fn collect(folder: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let own = entry.file_name().to_string_lossy().into_owned();
-        if own.starts_with('.') || name.starts_with("sdk/") && LEFT_OUT.contains(&&*own) {
+        if own.starts_with('.') || name.starts_with("sdk/") && is_left_out(name, &own) {
             continue;
         }
         let name = format!("{name}/{own}");
@@ -51,6 +61,13 @@ fn collect(folder: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) -> io:
         }
     }
     Ok(())
+}
+
+/// Returns whether a file of an SDK is not copied to plugins.
+fn is_left_out(folder: &str, name: &str) -> bool {
+    // The builder of plugins in Go is part of its SDK.
+    let is_builder = (folder, name) == ("sdk/go", "build");
+    LEFT_OUT.contains(&name) && !is_builder || name.ends_with("_test.go")
 }
 
 fn directory(variable: &str) -> PathBuf {

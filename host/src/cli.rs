@@ -23,6 +23,8 @@ const EXIT_CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refu
     version,
     long_version = long_version(),
     after_help = EXIT_CODES,
+    // The command `help` below prints pages of the guide, too.
+    disable_help_subcommand = true,
     mut_subcommands(|command| command.after_help(EXIT_CODES))
 )]
 pub(crate) struct Cli {
@@ -75,6 +77,8 @@ pub(crate) enum Command {
     Author(author::AuthorCommand),
     #[command(flatten)]
     Client(client::ClientCommand),
+    /// Prints the help of a command, or a page of the guide; without either, lists both
+    Help(Help),
 }
 
 impl Command {
@@ -90,7 +94,9 @@ impl Command {
             Self::Author(author::AuthorCommand::Test(args)) => {
                 config::load(&args.app_dir(), &args.settings, verbose, variables)
             }
-            Self::Token(_) | Self::Author(_) | Self::Client(_) => config::load_without_app(verbose, variables),
+            Self::Token(_) | Self::Author(_) | Self::Client(_) | Self::Help(_) => {
+                config::load_without_app(verbose, variables)
+            }
         }
     }
 
@@ -214,6 +220,17 @@ pub(crate) struct Token {
     pub(crate) name: Option<String>,
 
     /// Prints one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Help {
+    /// A command, such as `test`, or a page of the guide, such as `testing`
+    #[arg(value_name = "COMMAND|PAGE")]
+    pub(crate) topic: Option<String>,
+
+    /// Prints name and text as one JSON document
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -19,6 +19,7 @@ mod token;
 
 mod component;
 mod new;
+mod schema;
 mod test;
 mod wit;
 
@@ -39,6 +40,7 @@ mod wait;
 mod watch;
 
 mod completions;
+mod help;
 mod openapi;
 
 use std::path::{Path, PathBuf};
@@ -131,6 +133,8 @@ pub(crate) async fn run(command: Command, env: &CommandEnv) -> ExitCode {
         Command::Author(AuthorCommand::New(args)) => new::run(&args),
         Command::Author(AuthorCommand::Test(args)) => test::run(args, env).await,
         Command::Author(AuthorCommand::Wit(args)) => wit::run(&args),
+        Command::Author(AuthorCommand::Schema(args)) => schema::run(&args),
+        Command::Help(args) => help::run(&args),
         Command::Client(command) => client::run(command).await,
     };
     match done {

@@ -16,7 +16,7 @@ use crate::env_allow::EnvAllow;
 use crate::loading::Loading;
 use crate::meters;
 use crate::reloads::{ConfigurationCheck, Reloads};
-use crate::script_runner::SCRIPT_RUNNER;
+use crate::script_runner::{SCRIPT_RUNNER, TYPE_STRIPPER};
 use crate::store::StoreChoice;
 
 /// Maximum number of sandboxes of a host. Each reserves some gigabytes of address space in the pool, and a process has
@@ -197,6 +197,11 @@ impl HostBuilder {
         Self { compile_report: CompileReport::new(report).after(after), ..self }
     }
 
+    /// Reads the app's task files, without loading any code.
+    pub fn read_tasks(&self) -> saggar_definition::Loaded {
+        saggar_definition::load(&self.app_dir, &*self.env)
+    }
+
     /// Loads the app without running anything.
     pub async fn load(&self) -> Result<App, StartError> {
         let definitions = Definitions::load(&self.app_dir, &*self.env);
@@ -230,6 +235,7 @@ impl HostBuilder {
             compiler: self.compiler.clone(),
             compile_report: self.compile_report.clone(),
             script_runner: Some(SCRIPT_RUNNER),
+            type_stripper: Some(TYPE_STRIPPER),
             tuned_for_scripts,
             ..EngineOptions::default()
         };

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::guests;
 use crate::program;
-use crate::timeout::{TIMEOUT, within};
+use crate::timeout::{TIMEOUT, within, within_compile_time};
 
 /// A host on a temporary app. The test that starts it must shut it down.
 pub struct TestHost {
@@ -113,7 +113,10 @@ impl TestHost {
             .state_dir(start.state_dir)
             .compiler(start.compiler)
             .store(start.store);
-        let host = Self { host: within("the start", builder.build()).await.map_err(|error| error.to_string())?, app };
+        let host = Self {
+            host: within_compile_time("the start", builder.build()).await.map_err(|error| error.to_string())?,
+            app,
+        };
         assert_eq!(host.host.engine().allocator(), start.allocator, "the host fell back to another allocator");
         let problems = render(&host.host.app().problems);
         if problems.is_empty() {

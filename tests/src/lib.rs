@@ -14,6 +14,7 @@ pub mod memory;
 pub mod program;
 pub mod raw;
 pub mod server;
+pub mod shell;
 pub mod small_disk;
 pub mod timeout;
 pub mod tools;

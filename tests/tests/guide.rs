@@ -38,6 +38,8 @@ mod guide {
         adding_jobs: "adding-jobs.md",
         production: "production.md",
         yao: "yao.md",
+        task_files: "task-files.md",
+        contract: "contract.md",
     }
 
     /// Returns the root of the repository.

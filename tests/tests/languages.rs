@@ -1,6 +1,8 @@
-//! Plugins in every language behave alike: the conformance guest of each is built with the language's own tools and passes
-//! the same table. `guests/conformance/README.md` says what the guest does.
+//! Plugins in every language, and scripts, behave alike: the conformance guest of each is built with the language's own tools
+//! and passes the same table. `guests/conformance/README.md` says what the guest does.
 
+#[path = "languages/added_ids.rs"]
+mod added_ids;
 #[path = "languages/handlers.rs"]
 mod handlers;
 #[path = "languages/processors.rs"]
@@ -10,14 +12,14 @@ use std::path::{Path, PathBuf};
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
+use saggar_tests::host::TestHost;
 use saggar_tests::program::saggar;
 use serde_json::{Value, json};
 use xtask::languages::Languages;
 
 /// A conformance guest, and what languages may differ in.
 struct Language {
-    /// The component.
-    component: PathBuf,
+    guest: Guest,
     /// The code of an ordinary error of the language.
     code_of_errors: &'static str,
     /// The detail that says where the error was raised, if the language knows.
@@ -28,16 +30,46 @@ struct Language {
     has_stdout: bool,
 }
 
+/// The form in which an app has the guest.
+enum Guest {
+    /// The plugin `it`.
+    Component(PathBuf),
+    /// The script `conformance`. A script knows nothing of its job but the id, and a function that it does not have is found
+    /// when the app is loaded.
+    Script(&'static str),
+}
+
 impl Language {
-    /// Returns an app with the guest as the plugin `it`, and a task `journal` that the guest adds jobs to.
+    /// Returns an app with the guest, and a task `journal` that the guest adds jobs to.
     fn app(&self) -> App {
-        let component = self.component.to_str().expect("a path in UTF-8");
-        App::new().plugin("it", component).task("journal", &json!({ "process": "plugins.it#echo" }))
+        let app = match &self.guest {
+            Guest::Component(path) => App::new().plugin("it", path.to_str().expect("a path in UTF-8")),
+            Guest::Script(text) => App::new().script("conformance", text),
+        };
+        app.task("journal", &json!({ "process": self.reference("echo") }))
+    }
+
+    /// Returns the reference to a function of the guest.
+    fn reference(&self, function: &str) -> String {
+        match self.guest {
+            Guest::Component(_) => format!("plugins.it#{function}"),
+            Guest::Script(_) => format!("scripts.conformance.{function}"),
+        }
     }
 
     /// Returns a task whose processor is this function. An attempt is retried once, at once.
-    fn task(function: &str) -> Value {
-        json!({ "process": format!("plugins.it#{function}"), "attempts": 1, "attempt_after": 1 })
+    fn task(&self, function: &str) -> Value {
+        json!({ "process": self.reference(function), "attempts": 1, "attempt_after": 1 })
+    }
+
+    /// Returns the code of a job that looks up an id that is not exact. A script gets an exception, as for any argument
+    /// of `Process` that is wrong.
+    fn code_of_large_id(&self) -> &'static str {
+        if self.is_script() { self.code_of_errors } else { "id-too-large" }
+    }
+
+    fn is_script(&self) -> bool {
+        matches!(self.guest, Guest::Script(_))
     }
 }
 
@@ -51,41 +83,63 @@ fn languages() -> Languages {
 async fn conforms(language: Language) {
     processors::conform(&language).await;
     handlers::conform(&language).await;
+    added_ids::conform(&language).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rust() {
-    let component = guests::CONFORMANCE.into();
+    let guest = Guest::Component(guests::CONFORMANCE.into());
     let (code_of_errors, place_of_errors) = ("failed", None);
-    conforms(Language { component, code_of_errors, place_of_errors, has_exact_ids: true, has_stdout: true }).await;
+    conforms(Language { guest, code_of_errors, place_of_errors, has_exact_ids: true, has_stdout: true }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn javascript() {
-    let component = languages().javascript().expect("the guest builds");
+    let guest = Guest::Component(languages().javascript().expect("the guest builds"));
     let (code_of_errors, place_of_errors) = ("exception", Some("stack"));
-    conforms(Language { component, code_of_errors, place_of_errors, has_exact_ids: false, has_stdout: false }).await;
+    conforms(Language { guest, code_of_errors, place_of_errors, has_exact_ids: false, has_stdout: false }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn javascript_with_web_apis() {
+    let guest = Guest::Component(languages().javascript_with_web_apis().expect("the guest builds"));
+    let (code_of_errors, place_of_errors) = ("exception", Some("stack"));
+    let language = Language { guest, code_of_errors, place_of_errors, has_exact_ids: false, has_stdout: false };
+    let host = TestHost::start(language.app().task("web", &language.task("web"))).await;
+    let expected = json!({ "host": "example.org", "q": "a b", "bytes": [0xc3, 0xbc] });
+    assert_eq!(host.response("web", json!(["https://example.org/x?q=a+b"])).await, expected);
+    host.shutdown().await;
+    // Its engine runs out of memory with the texts of 2 MiB of the other table, in a sandbox of the default size.
+    handlers::conform(&language).await;
+    added_ids::conform(&language).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python() {
-    let component = languages().python().expect("the guest builds");
+    let guest = Guest::Component(languages().python().expect("the guest builds"));
     let (code_of_errors, place_of_errors) = ("exception", Some("traceback"));
-    conforms(Language { component, code_of_errors, place_of_errors, has_exact_ids: true, has_stdout: true }).await;
+    conforms(Language { guest, code_of_errors, place_of_errors, has_exact_ids: true, has_stdout: true }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c() {
-    let component = component(&languages().c().expect("the guest builds"));
+    let guest = Guest::Component(component(&languages().c().expect("the guest builds")));
     let (code_of_errors, place_of_errors) = ("failed", None);
-    conforms(Language { component, code_of_errors, place_of_errors, has_exact_ids: true, has_stdout: true }).await;
+    conforms(Language { guest, code_of_errors, place_of_errors, has_exact_ids: true, has_stdout: true }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn go() {
-    let component = component(&languages().go().expect("the guest builds"));
+    let guest = Guest::Component(component(&languages().go().expect("the guest builds")));
     let (code_of_errors, place_of_errors) = ("failed", None);
-    conforms(Language { component, code_of_errors, place_of_errors, has_exact_ids: true, has_stdout: true }).await;
+    conforms(Language { guest, code_of_errors, place_of_errors, has_exact_ids: true, has_stdout: true }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn script() {
+    let guest = Guest::Script(include_str!("../guests/conformance/script/conformance.js"));
+    let (code_of_errors, place_of_errors) = ("exception", Some("stack"));
+    conforms(Language { guest, code_of_errors, place_of_errors, has_exact_ids: false, has_stdout: false }).await;
 }
 
 /// Makes a component of a core module with the command for it.

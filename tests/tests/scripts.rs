@@ -1,12 +1,15 @@
-//! Scripts: the original's sample, ids, errors with their places, hostile scripts, what lives from job to job, loading.
+//! Scripts: the original's sample, ids, errors with their places, hostile scripts, what lives from job to job, loading,
+//! TypeScript.
 
 mod scripts {
     mod errors;
     mod hostile;
     mod ids;
+    mod keys;
     mod loading;
     mod original;
     mod state;
+    mod typescript;
 
     use saggar_tests::app::App;
     use saggar_tests::host::TestHost;

@@ -29,7 +29,8 @@ const SAFE_FROM: [(&str, &str); 3] =
 pub fn check() -> Result<()> {
     let root = examples::root();
     let mut problems = Vec::new();
-    for workspace in ["", "examples", "tests/guests", "host/script-runner", "host/script-runner/harness"] {
+    let scripts = ["host/script-runner", "host/script-runner/harness", "host/type-stripper"];
+    for workspace in ["", "examples", "tests/guests"].into_iter().chain(scripts) {
         for package in cargo::metadata(&root.join(workspace), &["--locked"])?.packages {
             problems.extend(package.problems().into_iter().map(|problem| format!("{}: {problem}", package.id())));
         }

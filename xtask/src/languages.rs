@@ -34,7 +34,8 @@ impl Languages {
 
     /// Installs the tools of all languages.
     pub fn install(&self) -> Result<()> {
-        self.install_javascript()?;
+        self.install_npm("js")?;
+        self.install_npm("web")?;
         for language in ["python", "c", "go"] {
             self.install_python(language)?;
         }
@@ -43,7 +44,7 @@ impl Languages {
 
     /// Builds the guest in JavaScript; returns the component.
     pub fn javascript(&self) -> Result<PathBuf> {
-        let tools = self.install_javascript()?;
+        let tools = self.install_npm("js")?;
         let (sdk, guest) = (self.root.join("guest-sdk/js"), self.guest("js"));
         let output = self.folder.join("javascript.wasm");
         if is_newer(&output, &[&sdk, &guest, &self.root.join("wit"), &tools.join(STAMP)])? {
@@ -59,6 +60,21 @@ impl Languages {
         let mut build = Command::new(tools.join("node_modules/.bin/componentize-qjs"));
         build.args(["--sync", "--world", WORLD, "--js", "conformance.js", "--module-root", ".", "--wit"]);
         run(build.arg(self.root.join("wit")).arg("-o").arg(&output).current_dir(&tools))?;
+        Ok(output)
+    }
+
+    /// Builds the guest in JavaScript with componentize-js, whose engine has the web's APIs; returns the component.
+    pub fn javascript_with_web_apis(&self) -> Result<PathBuf> {
+        let tools = self.install_npm("web")?;
+        let (sdk, guest, builder) = (self.root.join("guest-sdk/js"), self.guest("js"), self.guest("web"));
+        let (output, wit) = (self.folder.join("javascript-web.wasm"), self.root.join("wit"));
+        if is_newer(&output, &[&sdk, &guest, &builder, &wit, &tools.join(STAMP)])? {
+            return Ok(output);
+        }
+        copy(&sdk.join("index.js"), &tools.join("saggar.js"))?;
+        copy(&guest.join("conformance.js"), &tools.join("conformance.js"))?;
+        copy(&builder.join("build.js"), &tools.join("build.js"))?;
+        run(Command::new("node").arg("build.js").arg(wit).arg(&output).current_dir(&tools)).context(NO_NODE)?;
         Ok(output)
     }
 
@@ -167,14 +183,15 @@ impl Languages {
         self.root.join(GUESTS).join(language)
     }
 
-    fn install_javascript(&self) -> Result<PathBuf> {
-        let (from, to) = (self.guest("js"), self.folder.join("js"));
+    /// Installs the npm packages that the lock file in a guest's folder names; returns the folder that has them.
+    fn install_npm(&self, guest: &str) -> Result<PathBuf> {
+        let (from, to) = (self.guest(guest), self.folder.join(guest));
         let lock = from.join("package-lock.json");
         let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
         if is_installed(&lock, &to)? {
             return Ok(to);
         }
-        eprintln!("Installing the npm packages of {GUESTS}/js in {}", to.display());
+        eprintln!("Installing the npm packages of {GUESTS}/{guest} in {}", to.display());
         fs::create_dir_all(&to)?;
         for file in ["package.json", "package-lock.json"] {
             copy(&from.join(file), &to.join(file))?;

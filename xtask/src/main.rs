@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use xtask::script_runner::{self, Action};
+use xtask::script_runner::{self, Action, Test262};
 use xtask::structure::Structure;
 
 const USAGE: &str = "\
@@ -19,6 +19,9 @@ usage: cargo demo             builds the examples and the host, and shows them a
        cargo xtask script-runner [--check | --bench]
                               rebuilds the component that runs scripts, or checks that the committed one behaves like a new
                               one, or measures it
+       cargo xtask script-runner --test262 [--accept | FILTER]
+                              runs the language's own tests on the committed one and compares what fails with the list, or
+                              writes the list, or says why the tests with FILTER in their path fail
        cargo xtask dependencies
                               checks the licences, sources and versions of what is depended on
        cargo xtask structure [ROOT]
@@ -34,10 +37,8 @@ fn main() -> ExitCode {
         (Some("demo"), []) => xtask::demo::run().map(|()| true),
         (Some("test"), arguments) => xtask::suite::run(arguments),
         (Some("examples"), []) => examples(),
-        (Some("script-runner"), []) => script_runner::run(Action::Rebuild).map(|()| true),
-        (Some("script-runner"), [option]) if option == "--check" => script_runner::run(Action::Check).map(|()| true),
-        (Some("script-runner"), [option]) if option == "--bench" => {
-            script_runner::run(Action::Benchmark).map(|()| true)
+        (Some("script-runner"), arguments) if let Some(action) = action(arguments) => {
+            script_runner::run(action).map(|()| true)
         }
         (Some("dependencies"), []) => xtask::dependencies::check().map(|()| true),
         (Some("structure"), []) => structure(xtask::examples::root()),
@@ -54,6 +55,19 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Returns what `script-runner` is to do with these arguments.
+fn action(arguments: &[OsString]) -> Option<Action> {
+    match arguments.iter().map(|it| it.to_str()).collect::<Option<Vec<_>>>()?.as_slice() {
+        [] => Some(Action::Rebuild),
+        ["--check"] => Some(Action::Check),
+        ["--bench"] => Some(Action::Benchmark),
+        ["--test262"] => Some(Action::Test262(Test262::Compare)),
+        ["--test262", "--accept"] => Some(Action::Test262(Test262::Accept)),
+        ["--test262", filter] => Some(Action::Test262(Test262::Explain((*filter).to_owned()))),
+        _ => None,
     }
 }
 

@@ -133,7 +133,7 @@ pub(crate) fn install_python(root: &Path, requirements: &str, python: &Path) -> 
 }
 
 /// Runs a command whose errors are shown, and nothing else of what it says.
-fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command
         .stdin(Stdio::null())

@@ -5,20 +5,21 @@ use rquickjs::{Ctx, Value};
 use crate::bindings::saggar::task::log::{self, Level};
 use crate::problem::{Decision, Thrown};
 use crate::settle::{Stop, run_microtasks, settle};
-use crate::state::MAX_SAFE_INTEGER;
-use crate::{engine, exception, ffi, inspect, rejections, script, setup, state, timers};
+use crate::state::{MAX_SAFE_INTEGER, Role};
+use crate::{engine, exception, ffi, inspect, memory, rejections, script, setup, state, timers};
 
 /// The result of making arguments.
 pub(crate) type Arguments<'js> = Result<Vec<Value<'js>>, Stop>;
 
-/// Calls the function that the task's reference names, for the job `id`, and converts its result.
+/// Calls the function that the task's reference names in a role, and converts its result.
 pub(crate) fn run<T>(
-    id: u64,
+    role: Role,
     arguments: impl for<'js> FnOnce(&Ctx<'js>) -> Arguments<'js>,
     convert: impl for<'js> FnOnce(Value<'js>) -> Result<T, Stop>,
 ) -> Result<T, Thrown> {
     setup::ensure_engine();
-    state::begin_call(id);
+    state::begin_call(role);
+    memory::begin_call();
     let context = engine::context();
     let (result, is_fit) = context.with(|ctx| {
         ffi::update_stack_top(&ctx);

@@ -1,10 +1,10 @@
 //! Errors in scripts with their positions.
 
-use rquickjs::Value;
+use rquickjs::{Ctx, Exception, Value};
 
-use crate::bindings::exports::saggar::script::compiler::{Diagnostic, Position};
+use crate::bindings::saggar::script::source::{self, Diagnostic, Position};
 use crate::stack::{self, Place};
-use crate::{exception, properties};
+use crate::{exception, memory, properties};
 
 /// Characters of a source line in a message.
 const MAX_LINE: usize = 200;
@@ -22,13 +22,40 @@ pub(crate) fn position_of(text: &str, find: impl Fn(&str) -> Option<usize>) -> O
     })
 }
 
+/// Returns the position of a byte.
+pub(crate) fn position_at(text: &str, at: usize) -> Position {
+    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text[..at].bytes().filter(|byte| *byte == b'\n').count() as u32 + 1;
+    let column = text[start..at].chars().count() as u32 + 1;
+    Position { line, column, source: excerpt(text[start..].lines().next().unwrap_or_default(), column) }
+}
+
 /// Returns an error that concerns a file as a whole.
 pub(crate) fn whole_file(file: &str, message: impl Into<String>) -> Diagnostic {
     Diagnostic { file: file.into(), position: None, message: message.into() }
 }
 
+/// Adds the text of its line to an error of the host's.
+pub(crate) fn quote_line(diagnostic: &mut Diagnostic) {
+    if let Some(position) = &mut diagnostic.position
+        && let Some(line) = source::line(&diagnostic.file, position.line)
+    {
+        position.source = excerpt(&line, position.column);
+    }
+}
+
+/// Returns what the pending exception says.
+pub(crate) fn pending(ctx: &Ctx<'_>, error: rquickjs::Error, file: &str, text: &str) -> Diagnostic {
+    if !error.is_exception() {
+        Exception::throw_internal(ctx, &error.to_string());
+    }
+    let error = ctx.catch();
+    memory::give_up_if_refused(&error);
+    of_exception(&error, file, text)
+}
+
 /// Returns what an exception of the compiler says.
-pub(crate) fn of_exception(error: &Value<'_>, file: &str, text: &str) -> Diagnostic {
+fn of_exception(error: &Value<'_>, file: &str, text: &str) -> Diagnostic {
     let Some(object) = error.as_object() else { return whole_file(file, exception::describe(error)) };
     let message = properties::summary(object);
     let trace = properties::stack_of(object);

@@ -7,6 +7,7 @@ use crate::bindings::saggar::task::types::Problem;
 use crate::ffi;
 use crate::inspect::inspect;
 use crate::json::{self, JsonObject};
+use crate::memory;
 use crate::problem::{Decision, Thrown};
 use crate::properties::{is_error, own_text, own_value, stack_of, summary};
 use crate::stack::{self, Place};
@@ -41,6 +42,7 @@ pub(crate) fn take(ctx: &Ctx<'_>, error: rquickjs::Error) -> Thrown {
         Exception::throw_internal(ctx, &error.to_string());
     }
     let value = ctx.catch();
+    memory::give_up_if_refused(&value);
     thrown(&value)
 }
 

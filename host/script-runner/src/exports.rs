@@ -11,7 +11,7 @@ use crate::bindings::saggar::task::types::{Failure, Problem};
 use crate::call::{self, Arguments};
 use crate::problem::Thrown;
 use crate::settle::Stop;
-use crate::state::{self, MAX_SAFE_INTEGER, Phase};
+use crate::state::{self, MAX_SAFE_INTEGER, Phase, Role};
 use crate::{Runner, compile, ffi, setup};
 
 impl Guest for Runner {
@@ -30,25 +30,27 @@ impl compiler::Guest for Runner {
 
 impl processor::Guest for Runner {
     fn process(id: u64, args: String) -> Result<String, Failure> {
-        call::run(id, |ctx| spread(ctx, id, args), call::response).map_err(Thrown::into_failure)
+        let role = Role { id, name: Some("process") };
+        call::run(role, |ctx| spread(ctx, id, args), call::response).map_err(Thrown::into_failure)
     }
 }
 
 impl id_source::Guest for Runner {
     fn next() -> Result<Option<u64>, Problem> {
-        call::run(0, |_| Ok(Vec::new()), call::new_id).map_err(Thrown::into_problem)
+        call::run(Role { id: 0, name: None }, |_| Ok(Vec::new()), call::new_id).map_err(Thrown::into_problem)
     }
 }
 
 impl add_handler::Guest for Runner {
     fn on_add(id: u64) -> Result<(), Problem> {
-        notify(id, |ctx| Ok(vec![job_id(ctx, id)?]))
+        notify(Role { id, name: Some("add") }, |ctx| Ok(vec![job_id(ctx, id)?]))
     }
 }
 
 impl progress_handler::Guest for Runner {
     fn on_progress(id: u64, current: u64, total: u64, message: String) -> Result<(), Problem> {
-        notify(id, |ctx| {
+        // Calls of this handler are not repeated identically.
+        notify(Role { id, name: None }, |ctx| {
             // Amounts beyond 2^53 are rounded: they are for people.
             let number = |amount: u64| Value::new_number(ctx.clone(), amount as f64);
             Ok(vec![job_id(ctx, id)?, number(current), number(total), ffi::string(ctx, &message)?])
@@ -58,19 +60,21 @@ impl progress_handler::Guest for Runner {
 
 impl success_handler::Guest for Runner {
     fn on_success(id: u64, response: String) -> Result<(), Problem> {
-        notify(id, |ctx| Ok(vec![job_id(ctx, id)?, ctx.json_parse(response)?]))
+        let role = Role { id, name: Some("success") };
+        notify(role, |ctx| Ok(vec![job_id(ctx, id)?, ctx.json_parse(response)?]))
     }
 }
 
 impl error_handler::Guest for Runner {
     fn on_error(id: u64, error: Problem) -> Result<(), Problem> {
-        notify(id, |ctx| Ok(vec![job_id(ctx, id)?, ffi::string(ctx, &error.message)?]))
+        let role = Role { id, name: Some("error") };
+        notify(role, |ctx| Ok(vec![job_id(ctx, id)?, ffi::string(ctx, &error.message)?]))
     }
 }
 
 /// Calls a handler whose result does not matter.
-fn notify(id: u64, arguments: impl for<'js> FnOnce(&Ctx<'js>) -> Arguments<'js>) -> Result<(), Problem> {
-    call::run(id, arguments, |_| Ok(())).map_err(Thrown::into_problem)
+fn notify(role: Role, arguments: impl for<'js> FnOnce(&Ctx<'js>) -> Arguments<'js>) -> Result<(), Problem> {
+    call::run(role, arguments, |_| Ok(())).map_err(Thrown::into_problem)
 }
 
 /// Returns the arguments of a processor: the job's id and what it was added with.

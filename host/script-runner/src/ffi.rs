@@ -1,4 +1,4 @@
-//! The engine's C functions that rquickjs has no safe form of. All unsafe code is here and in `bytecode`.
+//! The engine's C functions that rquickjs has no safe form of. All unsafe code is here, in `bytecode` and in `memory`.
 
 use std::ffi::CString;
 use std::mem::MaybeUninit;

@@ -10,7 +10,7 @@
 //! - `call`, `script`, `settle`, `rejections`, `exception`, `stack`, `problem`: calls of a script's functions, and their errors.
 //! - `process`, `console`, `gofmt`, `inspect`, `timers`, `natives`, `encoding`, `address`, `host_function`: what the globals of
 //!   scripts are made of.
-//! - `engine`, `state`, `ffi`, `properties`, `json`: the engine, and what the above share.
+//! - `engine`, `memory`, `state`, `ffi`, `properties`, `json`: the engine, and what the above share.
 
 mod address;
 mod bytecode;
@@ -27,6 +27,7 @@ mod gofmt;
 mod host_function;
 mod inspect;
 mod json;
+mod memory;
 mod modules;
 mod names;
 mod natives;

@@ -23,10 +23,20 @@ impl Resolver for ScriptResolver {
             }
             None => specifier::resolve(importer, specifier),
         };
-        resolved.map_err(|why| {
-            sources::note_import(importer, specifier, &why);
-            Exception::throw_type(ctx, &why)
-        })
+        let is_compiling = state::phase() == Phase::Compiling;
+        match resolved {
+            Ok(file) => {
+                if is_compiling {
+                    sources::begin_import(importer, specifier, &file);
+                }
+                Ok(file)
+            }
+            Err(why) if is_compiling => {
+                sources::note_import(importer, specifier, &why);
+                Ok(sources::UNRESOLVED.into())
+            }
+            Err(why) => Err(Exception::throw_type(ctx, &why)),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::bindings::saggar::task::types::Problem;
 use crate::host_function::{argument, define};
 use crate::inspect::inspect;
 use crate::json::{self, JsonObject};
+use crate::properties::own_value;
 use crate::state::MAX_SAFE_INTEGER;
 use crate::{ffi, state};
 
@@ -36,17 +37,20 @@ fn process<'js>(ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> 
     match method.as_str() {
         "add" => {
             let args = json_array(arguments)?;
-            added(ctx, task, tasks::add(task, &args))
+            let (number, options) = position(None);
+            added(ctx, task, number, tasks::add_with(task, &args, &options))
         }
         "addlater" => {
             let delay_ms = whole_number(ctx, &argument(ctx, arguments, 0), "the delay in milliseconds")?;
             let args = json_array(arguments.get(1..).unwrap_or_default())?;
-            added(ctx, task, tasks::add_later(task, &args, delay_ms))
+            let (number, options) = position(Some(delay_ms));
+            added(ctx, task, number, tasks::add_with(task, &args, &options))
         }
         "addwith" => {
             let options = json_of(&argument(ctx, arguments, 0))?;
             let args = json_array(arguments.get(1..).unwrap_or_default())?;
-            added(ctx, task, tasks::add_with(task, &args, &options))
+            let (number, options) = with_position(ctx, options)?;
+            added(ctx, task, number, tasks::add_with(task, &args, &options))
         }
         "get" => {
             let id = job_id(ctx, &argument(ctx, arguments, 0))?;
@@ -75,8 +79,53 @@ fn unknown(ctx: &Ctx<'_>, name: &str) -> rquickjs::Error {
     throw_with_code(ctx, "unknown-process", &format!("there is no process `{name}`; there are {KNOWN}"))
 }
 
+/// Returns the options of a job without any of the script's own: the key of its position in the call. `number` is its position,
+/// if it has a key.
+fn position(delay_ms: Option<u64>) -> (Option<u64>, String) {
+    let key = state::next_key();
+    let mut options = JsonObject::default();
+    if let Some((_, key)) = &key {
+        options = options.text("key", key);
+    }
+    if let Some(delay_ms) = delay_ms {
+        options = options.number("delay_ms", delay_ms);
+    }
+    (key.map(|(number, _)| number), options.finish())
+}
+
+/// Adds the key of the job's position to a script's options, unless they have a key; `null` means none.
+fn with_position(ctx: &Ctx<'_>, options: String) -> Result<(Option<u64>, String)> {
+    // Each add counts as a position, even if it does not use the position's key.
+    let key = state::next_key();
+    // Parsed again, because `toJSON` may have made other options than those that the script passed.
+    let parsed = ctx.json_parse(options.as_str())?;
+    let Some(object) = parsed.as_object().filter(|_| !parsed.is_array()) else {
+        // The host says what options are.
+        return Ok((None, options));
+    };
+    match own_value(object, "key") {
+        Some(own) if own.is_null() => {
+            object.remove("key")?;
+            Ok((None, json_of(&parsed)?))
+        }
+        Some(_) => Ok((None, options)),
+        None => {
+            if let Some((_, key)) = &key {
+                ffi::define(object, "key", key)?;
+            }
+            Ok((key.map(|(number, _)| number), json_of(&parsed)?))
+        }
+    }
+}
+
 /// Returns the new job's id; 0 if the task refused it, as the document says. What can only be a mistake in the script throws.
-fn added<'js>(ctx: &Ctx<'js>, task: &str, added: std::result::Result<u64, Problem>) -> Result<Value<'js>> {
+/// `number` is the job's position in the call, if that made its key.
+fn added<'js>(
+    ctx: &Ctx<'js>,
+    task: &str,
+    number: Option<u64>,
+    added: std::result::Result<u64, Problem>,
+) -> Result<Value<'js>> {
     let problem = match added {
         Ok(id) if id <= MAX_SAFE_INTEGER => return Ok(Value::new_number(ctx.clone(), id as f64)),
         Ok(id) => {
@@ -90,7 +139,15 @@ fn added<'js>(ctx: &Ctx<'js>, task: &str, added: std::result::Result<u64, Proble
     if ["unknown-task", "invalid-options"].contains(&problem.code.as_str()) {
         return Err(throw(ctx, &problem));
     }
-    log::write(Level::Warn, &format!("tasks.{task}.add answers 0: {} ({})", problem.message, problem.code));
+    let why = match number {
+        Some(number) if problem.code == "key-reused" => format!(
+            "job number {number} (from 0) that this call adds differs from the one that the same call added before, which is kept: \
+             add the same jobs in the same order each time, or use `addWith` with a `key` of your own or `null`; {}",
+            problem.message
+        ),
+        _ => problem.message,
+    };
+    log::write(Level::Warn, &format!("tasks.{task}.add answers 0: {why} ({})", problem.code));
     Ok(Value::new_int(ctx.clone(), 0))
 }
 

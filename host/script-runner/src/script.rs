@@ -9,7 +9,7 @@ use crate::bindings::saggar::task::context;
 use crate::bytecode::{self, Form};
 use crate::problem::Thrown;
 use crate::settle::{Stop, settle};
-use crate::{engine, ffi, names};
+use crate::{engine, ffi, names, state};
 
 /// Where the functions of a script that ran are.
 #[derive(Clone)]
@@ -85,20 +85,27 @@ fn load(ctx: &Ctx<'_>) -> Result<Loaded, Stop> {
         modules.get_or_insert_with(source::modules);
     });
     let (form, code) = entry()?;
-    let loaded = if form == Form::Module {
-        let (namespace, promise) = bytecode::run_module(ctx, &code)?;
+    state::set_at_top_level(true);
+    let loaded = run_top_level(ctx, form, &code);
+    state::set_at_top_level(false);
+    let loaded = loaded?;
+    LOADED.set(Some(loaded.clone()));
+    IS_FIT.set(true);
+    Ok(loaded)
+}
+
+fn run_top_level(ctx: &Ctx<'_>, form: Form, code: &[u8]) -> Result<Loaded, Stop> {
+    Ok(if form == Form::Module {
+        let (namespace, promise) = bytecode::run_module(ctx, code)?;
         settle(ctx, promise)?;
         Loaded::Namespace(Persistent::save(ctx, namespace))
     } else {
-        let result = bytecode::run_script(ctx, &code)?;
+        let result = bytecode::run_script(ctx, code)?;
         if form == Form::AsyncScript {
             settle(ctx, result)?;
         }
         Loaded::Globals
-    };
-    LOADED.set(Some(loaded.clone()));
-    IS_FIT.set(true);
-    Ok(loaded)
+    })
 }
 
 /// Returns the entry's code. Copied, because the top level may call the loader.

@@ -2,6 +2,7 @@
 
 use rquickjs::{Context, Ctx, Function, Object, Persistent, Runtime};
 
+use crate::memory::EngineAllocator;
 use crate::modules::{ScriptLoader, ScriptResolver};
 use crate::{console, engine, ffi, natives, process, rejections, state, timers};
 
@@ -27,7 +28,7 @@ pub(crate) fn ensure_engine() {
     if engine::exists() {
         return;
     }
-    let runtime = Runtime::new().expect("memory for the engine");
+    let runtime = Runtime::new_with_alloc(EngineAllocator).expect("memory for the engine");
     runtime.set_max_stack_size(MAX_STACK_BYTES);
     runtime.set_gc_threshold(GC_THRESHOLD_BYTES);
     runtime.set_loader(ScriptResolver, ScriptLoader);

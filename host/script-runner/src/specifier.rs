@@ -1,5 +1,8 @@
 //! The names of script files, and what `import` may name.
 
+/// What the name of a file ends in, for messages. The file that exists has to be named: nothing is tried.
+const ENDINGS: &str = "write the name of the file with its extension, `.js`, `.mjs`, `.ts` or `.mts`";
+
 /// The folder that scripts are in.
 const ROOT: &str = "scripts/";
 
@@ -33,13 +36,26 @@ pub(crate) fn check(file: &str) -> Result<(), String> {
     if path.split('/').any(|part| part.is_empty() || part == "." || part == "..") || path.contains(['\\', '\0', ':']) {
         return Err(format!("`{file}` is not the name of a file below `scripts/`"));
     }
-    if [".ts", ".mts", ".cts", ".tsx", ".jsx"].iter().any(|ending| path.ends_with(ending)) {
-        return Err(format!("`{file}` is not JavaScript: compile it, and refer to the `.js` file"));
+    if [".cts", ".tsx", ".jsx", ".cjs"].iter().any(|ending| path.ends_with(ending)) {
+        return Err(format!("`{file}` is neither JavaScript nor TypeScript that can run here: {ENDINGS}"));
     }
-    if !path.ends_with(".js") && !path.ends_with(".mjs") {
-        return Err(format!("`{file}` does not end in `.js` or `.mjs`"));
+    if path.ends_with(".d.ts") || path.ends_with(".d.mts") {
+        return Err(format!("`{file}` has only types: write `import type`"));
+    }
+    if ![".js", ".mjs", ".ts", ".mts"].iter().any(|ending| path.ends_with(ending)) {
+        return Err(format!("`{file}` has no extension of a script: {ENDINGS}"));
     }
     Ok(())
+}
+
+/// Whether a file is a module even if it neither imports nor exports.
+pub(crate) fn is_module(file: &str) -> bool {
+    file.ends_with(".mjs") || file.ends_with(".mts")
+}
+
+/// Whether the host has blanked types out of a file.
+pub(crate) fn is_typescript(file: &str) -> bool {
+    file.ends_with(".ts") || file.ends_with(".mts")
 }
 
 /// Whether an error's position can be in this file.

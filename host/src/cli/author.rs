@@ -18,6 +18,8 @@ pub(crate) enum AuthorCommand {
     Component(Component),
     /// Prints the contract between host and plugins (WIT), or writes it to a directory
     Wit(Wit),
+    /// Prints the JSON Schema of task files or of test files, for editors
+    Schema(Schema),
 }
 
 /// A role of a plugin, by the name of its interface, or of its function.
@@ -96,6 +98,25 @@ pub(crate) struct Wit {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// The kind of file
+    pub(crate) of: SchemaKind,
+
+    /// Has no effect: a schema is JSON
+    #[arg(long = "json")]
+    _json: bool,
+}
+
+/// A kind of file that has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaKind {
+    /// A file below `tasks/`
+    Task,
+    /// A file `*.test.json`
+    TestFile,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Test {
     /// The file of a component or script, a reference such as `plugins.mail#send` or `scripts.mail.Send`, a `*.test.json` file, or an app, whose `*.test.json`
     /// files are run
@@ -106,7 +127,7 @@ pub(crate) struct Test {
     #[arg(allow_negative_numbers = true)]
     pub(crate) args: Vec<String>,
 
-    /// The app of a reference
+    /// The app of a reference, and of the task
     #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub(crate) app: PathBuf,
 
@@ -127,11 +148,15 @@ pub(crate) struct Test {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) repeat: Option<u32>,
 
-    /// The timeout of a call [default: that of a task, 300s]
+    /// The task of the app whose limits count, if several name the function
+    #[arg(long, value_name = "TASK")]
+    pub(crate) task: Option<String>,
+
+    /// The timeout of a call [default: that of the task]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
 
-    /// The memory of the sandbox [default: that of a task, 64MiB]
+    /// The memory of the sandbox [default: that of the task]
     #[arg(long, value_name = "BYTES")]
     pub(crate) memory: Option<String>,
 
@@ -196,6 +221,8 @@ pub(crate) enum Language {
     Python,
     /// C, with clang or zig
     C,
+    /// Go 1.27
+    Go,
 }
 
 /// Parses a duration as the configuration does.

@@ -29,7 +29,7 @@ enum LoadFailure {
     Broken(ScriptError),
 }
 
-/// Loads the script in `file`, for tasks that refer to these functions. Continues to use the `known` script of this file if
+/// Loads the script in `file`, or in the file of TypeScript of the same name, for tasks that refer to these functions. Continues to use the `known` script of this file if
 /// none of its files has changed.
 pub(super) async fn load(
     engine: &Engine,
@@ -40,12 +40,14 @@ pub(super) async fn load(
 ) -> LoadedScript {
     let failed = |why| LoadedScript { file: file.clone(), script: Err(why), missing: BTreeMap::new() };
     let (reader, entry) = (files.clone(), file.clone());
-    let readable = tokio::task::spawn_blocking(move || reader.read(&entry).map(drop)).await;
-    if let Ok(Err(error)) = readable {
+    let find = move || reader.entry(&entry).and_then(|entry| reader.read(&entry).map(|_| entry));
+    let found = tokio::task::spawn_blocking(find).await;
+    if let Ok(Err(error)) = found {
         return failed(LoadFailure::Unreadable(error));
     }
+    let file = found.ok().and_then(Result::ok).unwrap_or(file);
     let reader = files.clone();
-    let read: ReadScript = Arc::new(move |file: &str| reader.read(file).map_err(|error| error.to_string()));
+    let read: ReadScript = Arc::new(move |file: &str| reader.read(file).map_err(|error| why_unreadable(&error)));
     let functions: Vec<String> = functions.into_iter().collect();
     let mut missing = BTreeMap::new();
     let mut script = engine.load_script(&file, &functions, read.clone()).await;
@@ -66,6 +68,14 @@ pub(super) async fn load(
         (script, _) => script.map_err(LoadFailure::Broken),
     };
     LoadedScript { script, missing, file }
+}
+
+/// Returns one sentence for the place where a file is imported.
+fn why_unreadable(error: &ScriptFileError) -> String {
+    match error {
+        ScriptFileError::Missing { similar: Some(similar), .. } => format!("{error}; there is {similar}"),
+        _ => error.to_string(),
+    }
 }
 
 /// Returns the initial memory of each instance of a script in bytes.
@@ -122,22 +132,33 @@ impl LoadedScript {
 /// Returns what to do about an unreadable script.
 fn help(error: &ScriptFileError) -> String {
     match error {
-        ScriptFileError::Missing { similar: Some(similar), .. } => match similar.strip_suffix(".js") {
-            Some(_) => format!("did you mean {similar}? Upper and lower case differ"),
-            None => format!("there is {similar}, but only a `.js` file can be named: rename it, or compile it to that"),
-        },
+        ScriptFileError::Missing { similar: Some(similar), .. } if is_entry(similar) => {
+            format!("did you mean {similar}? Upper and lower case differ")
+        }
+        ScriptFileError::Missing { similar: Some(similar), .. } => {
+            format!("there is {similar}, but a task refers to a function of a `.js` or `.ts` file: rename it")
+        }
+        ScriptFileError::Ambiguous { .. } => "remove one of them, or rename it".into(),
         ScriptFileError::Missing { .. } => {
-            "put the script there, or correct the name: `scripts.a.b.Run` is the function `Run` of scripts/a/b.js"
+            "put the script there, or correct the name: `scripts.a.b.Run` is the function `Run` of scripts/a/b.js, or of \
+             scripts/a/b.ts"
                 .into()
         }
         _ => "put a regular file in UTF-8 that this user can read there, inside the app's directory".into(),
     }
 }
 
+/// Returns whether a task can refer to functions of a file.
+fn is_entry(file: &str) -> bool {
+    file.ends_with(".js") || file.ends_with(".ts")
+}
+
 fn broken_help(error: &ScriptError) -> &'static str {
     match error {
-        ScriptError::NoRunner | ScriptError::Runner(_) => "this is a fault of the host: please report it",
-        _ => "make the script smaller, or split it",
+        ScriptError::NoRunner | ScriptError::Runner(_) | ScriptError::TypeStripper(_) => {
+            "this is a fault of the host: please report it"
+        }
+        _ => "try again when fewer jobs run, or allow more sandboxes",
     }
 }
 

@@ -1,16 +1,21 @@
 //! `saggar test`: calls a function of a plugin under the limits of production, without a queue, or runs the
 //! `*.test.json` files of an app.
 //!
-//! The modules in reading order: the `target` that the command line names, the `call` that is made of it with a
-//! `recorder` in place of the host, and the `report` of it. A `suite` makes the calls of test files (`cases`).
+//! The modules in reading order: the `target` that the command line names, its `limits`, the `call` that is made of it with
+//! a `recorder` in place of the host, and the `report` of it. A `suite` makes the calls of test files (`cases`), each
+//! of which has a list of `case`s.
 
 mod call;
+mod limits;
 mod recorder;
 mod report;
 mod target;
 
+mod case;
 mod cases;
 mod suite;
+
+pub(crate) use case::schema as file_schema;
 
 use std::path::Path;
 
@@ -24,6 +29,7 @@ use super::signals::Signals;
 use super::{CommandEnv, FAILURE, INTERRUPTED, arguments};
 use crate::cli::author::{RoleArg, Test};
 use call::{Calls, Subject};
+use limits::{AppTasks, Overrides};
 use target::{Function, Target};
 
 pub(crate) async fn run(args: Test, env: &CommandEnv) -> anyhow::Result<u8> {
@@ -31,7 +37,7 @@ pub(crate) async fn run(args: Test, env: &CommandEnv) -> anyhow::Result<u8> {
     let work = async {
         match Target::of(&args)? {
             Target::Function(function) => test_function(&args, &function, env).await,
-            Target::Files { root, files } => suite::run(&args, &root, files, env).await,
+            Target::Files { root, app, files } => suite::run(&args, &root, app.as_deref(), files, env).await,
         }
     };
     tokio::select! {
@@ -43,15 +49,17 @@ pub(crate) async fn run(args: Test, env: &CommandEnv) -> anyhow::Result<u8> {
 /// Calls one function as the command line says.
 async fn test_function(args: &Test, function: &Function, env: &CommandEnv) -> anyhow::Result<u8> {
     let input = input(args.role, &args.args, args.input.as_deref())?;
-    let limits = target::limits(args)?;
-    let engine = limits.engine(&env.builder(args.app.clone()))?;
+    let app = function.code.place().map_or(&args.app, |place| &place.app);
+    let (tasks, overrides) = (AppTasks::read(Some(app), env), Overrides::of(args)?);
+    let limits = tasks.limits_of(function, args.role, None, &overrides)?;
+    let engine = tasks.engine(&env.builder(app.clone()), &overrides)?;
     let plugin = function.code.load(&engine).await?;
     plugin.check_role(args.role.into())?;
-    let mut subject = Subject::new(plugin, limits.sandbox());
+    let mut subject = Subject::new(plugin, &limits);
     let calls =
         Calls { input, handler: function.handler.clone(), timeout: limits.timeout(args.role), times: args.repeat };
     let record = subject.call_times(&calls).await;
-    report::print(args, &record)?;
+    report::print(args, &limits, &record)?;
     Ok(if record.failed() { FAILURE } else { 0 })
 }
 

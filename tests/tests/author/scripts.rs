@@ -43,7 +43,8 @@ fn a_reference_names_a_function_of_a_script() {
     assert_eq!(recorded["response"], "Hello, Ada!");
     assert_eq!(recorded["logs"], json!([{ "source": "info", "text": "greeting Ada" }]), "no warning of another task");
     assert_eq!(recorded["progress"]["message"], "half");
-    assert_eq!(recorded["adds"], json!([{ "task": "journal", "args": ["Ada"] }]));
+    let options = json!({ "key": "mail.greet/1/process/0" });
+    assert_eq!(recorded["adds"], json!([{ "task": "journal", "args": ["Ada"], "options": options }]));
     let handler = ["--role", "on-success", "--input", "7", "--json"];
     let ended = document(&call(&app, "scripts.mail.greet.OnEnd", &handler));
     assert_eq!(ended["logs"][0]["text"], "#1: 7");

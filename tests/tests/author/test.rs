@@ -24,7 +24,7 @@ fn document(arguments: &[&str], code: i32) -> Value {
 fn a_call_prints_its_response_and_its_costs() {
     let said = test(&[guests::ECHO, "1", "two", r#"{"three":3}"#]);
     assert_eq!((said.code, said.out.as_str()), (Some(0), "[1,\"two\",{\"three\":3}]\n"));
-    for part in ["fresh ", " · call ", " · CPU ", " KiB · imports used: "] {
+    for part in ["fresh ", " (instantiation ", " · call ", " · CPU ", " KiB · imports used: "] {
         assert!(said.err.contains(part), "no `{part}` in {}", said.err);
     }
 }
@@ -38,6 +38,9 @@ fn a_call_records_what_the_guest_asks_of_the_host() {
     assert_eq!(recorded["adds"], json!([{ "task": "journal", "args": ["process 1 [\"Ada\"] attempt 1"] }]));
     assert_eq!(recorded["imports_used"], json!(["context", "progress", "log", "tasks"]));
     assert!(recorded["peak_memory_bytes"].as_u64().unwrap() > 65_536);
+    let [fresh, instantiation, call, cpu] =
+        ["fresh_us", "instantiation_us", "call_us", "cpu_us"].map(|name| recorded[name].as_f64().expect("a number"));
+    assert!(fresh > instantiation && instantiation > 0.0 && call > 0.0 && cpu > 0.0, "{recorded}");
 
     let text = test(&[guests::RECORDER, "Ada"]).err;
     for line in ["  info     | process 1", "  progress | 2/2 done (2 reports)", "  would add | journal [\"process"] {

@@ -85,10 +85,10 @@ fn broken_files_fail_and_the_others_run() {
     let said = saggar_on("test", &app, &[]);
     assert_eq!(said.code, Some(1));
     for expected in [
-        "neither plugins/alone.wasm nor plugins/alone.js exists",
+        "none of plugins/alone.wasm, plugins/alone.js and plugins/alone.ts exists",
         "the file has no case",
         "EOF while parsing a list at line 1 column 100009",
-        "case 2 of the file is not an object",
+        "invalid type: sequence, expected an object at line 1 column 5",
         "at line 2 column 11",
         "ok      plugins/typed.test.json#1",
         "1 passed, 5 failed",

@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use saggar_tests::program;
 use saggar_tests::server::Server;
+use saggar_tests::shell;
 use tempfile::TempDir;
 
 use super::blocks::{Block, Mark, blocks};
@@ -61,23 +61,12 @@ impl Page {
 
     /// Runs commands of a shell, with `saggar` in its `PATH`.
     fn run(&mut self, place: &str, commands: &str, exit: i32) {
-        let mut shell = Command::new("sh");
         // Both outputs are one, as on a terminal.
-        shell.args(["-ec", &format!("exec >&2\n{commands}")]).current_dir(self.directory.path()).stdin(Stdio::null());
-        for (name, value) in program::command().get_envs() {
-            match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
-            };
-        }
-        let others = std::env::var_os("PATH").unwrap_or_default();
-        let binary = program::path().parent().expect("a directory").to_owned();
-        let all = std::env::join_paths([binary].into_iter().chain(std::env::split_paths(&others)));
-        shell.env("PATH", all.expect("no directory with a colon"));
+        let mut shell = shell::command(self.directory.path(), &format!("exec >&2\n{commands}"));
         if let Some(service) = &self.service {
             shell.env("SAGGAR_URL", service.server.url(""));
         }
-        let said = program::output(&mut shell);
+        let said = program::output_within(&mut shell, shell::BUILD_TIME);
         assert!(!said.err.contains("panicked"), "{place}: {}", said.err);
         assert_eq!(said.code, Some(exit), "{place}: {}", said.err);
         self.printed = Some(said.err);

@@ -2,38 +2,50 @@
 
 use saggar::{JobId, ListQuery, LogLevel, LogSource, NewJob, Status};
 use saggar_tests::app::App;
-use saggar_tests::host::{TestHost, problem_code, response};
+use saggar_tests::host::{Start, TestHost, problem_code, response};
 use serde_json::{Value, json};
 
 use super::Language;
 
 /// The functions of the guest; each is the processor of a task with its name.
-const FUNCTIONS: [&str; 18] = [
-    "echo", "nothing", "unicode", "progress", "context", "levels", "reject", "retry", "broken", "children", "options",
-    "lookup", "cancel", "unknown", "passed", "ident", "random", "missing",
+const FUNCTIONS: [&str; 16] = [
+    "echo", "nothing", "unicode", "progress", "levels", "reject", "retry", "broken", "children", "options", "lookup",
+    "cancel", "unknown", "passed", "ident", "random",
 ];
+
+/// The processors of tasks that a script cannot have: one that it has no means for, and one that does not exist.
+const OF_COMPONENTS: [&str; 2] = ["context", "missing"];
 
 /// The largest id that a double represents exactly, plus 2.
 const LARGE: u64 = (1 << 53) + 1;
 
 fn app(language: &Language) -> App {
-    let app = FUNCTIONS.iter().fold(language.app(), |app, name| app.task(name, &Language::task(name)));
-    let fresh = json!({ "process": "plugins.it#random", "sandbox": { "reuse": 1 } });
+    let app = FUNCTIONS.iter().fold(language.app(), |app, name| app.task(name, &language.task(name)));
+    let fresh = json!({ "process": language.reference("random"), "sandbox": { "reuse": 1 } });
     // An hour passes unless the guest's own delay counts.
-    let later = json!({ "process": "plugins.it#later", "attempts": 1, "attempt_after": 3_600_000 });
-    let app = app.task("fresh", &fresh).task("later", &later).task("default", &json!({ "process": "plugins.it" }));
-    if language.has_stdout { app.task("print", &Language::task("print")) } else { app }
+    let later = json!({ "process": language.reference("later"), "attempts": 1, "attempt_after": 3_600_000 });
+    let default = if language.is_script() { language.reference("echo") } else { "plugins.it".into() };
+    let app = app.task("fresh", &fresh).task("later", &later).task("default", &json!({ "process": default }));
+    let app = if language.has_stdout { app.task("print", &language.task("print")) } else { app };
+    if language.is_script() {
+        return app;
+    }
+    OF_COMPONENTS.iter().fold(app, |app, name| app.task(name, &language.task(name)))
 }
 
 pub(super) async fn conform(language: &Language) {
     let host = TestHost::start(app(language)).await;
     values(&host).await;
-    context(&host).await;
+    if !language.is_script() {
+        context(&host).await;
+    }
+    progress(&host).await;
     output(&host, language.has_stdout).await;
     failures(&host, language).await;
+    missing_function(&host, language).await;
     added_jobs(&host).await;
     other_jobs(&host).await;
-    large_ids(&host, language.has_exact_ids).await;
+    large_ids(&host, language).await;
     random_numbers(&host).await;
     host.shutdown().await;
 }
@@ -62,6 +74,9 @@ async fn context(host: &TestHost) {
         "trace_parent": null,
     });
     assert_eq!(host.response("context", json!([])).await, expected);
+}
+
+async fn progress(host: &TestHost) {
     let reported = host.run("progress", json!([])).await;
     assert_eq!(response(&reported), "reported");
     assert_eq!((reported.current, reported.total, reported.message.as_str()), (2, 2, "done ✓"));
@@ -111,7 +126,15 @@ async fn failures(host: &TestHost, language: &Language) {
         let details = details(problem.details.as_deref());
         assert!(details[place].as_str().is_some_and(|trace| trace.contains("broken")), "{details}");
     }
+}
 
+async fn missing_function(host: &TestHost, language: &Language) {
+    if language.is_script() {
+        let app = language.app().task("missing", &language.task("missing"));
+        let refused = TestHost::try_start(app, Start::default()).await.err().expect("the function does not exist");
+        assert!(refused.contains("there is no function `missing`"), "{refused}");
+        return;
+    }
     let missing = host.run("missing", json!([])).await;
     assert_eq!((problem_code(&missing), missing.attempt), ("unknown-handler", 1));
     let message = missing.problem.expect("why it was rejected").message;
@@ -163,23 +186,23 @@ async fn other_jobs(host: &TestHost) {
     assert_eq!(problem_code(&unknown), "unknown-job");
 }
 
-async fn large_ids(host: &TestHost, has_exact_ids: bool) {
+async fn large_ids(host: &TestHost, language: &Language) {
     assert_eq!(host.response("ident", json!([])).await, "1");
     for id in [LARGE - 1, LARGE, (1 << 63) + 1] {
         let job = NewJob { id: Some(JobId(id)), ..NewJob::new("[]") };
         host.inner().add_jobs("ident", vec![job]).await.expect("the id is free");
         let ended = host.end("ident", id).await;
-        if has_exact_ids {
+        if language.has_exact_ids {
             assert_eq!(response(&ended), id.to_string());
         } else {
             assert_eq!((problem_code(&ended), ended.attempt), ("id-too-large", 1));
         }
     }
     let looked_up = host.run("lookup", json!(["ident", LARGE])).await;
-    if has_exact_ids {
+    if language.has_exact_ids {
         assert_eq!(response(&looked_up)["id"], LARGE);
     } else {
-        assert_eq!(problem_code(&looked_up), "id-too-large");
+        assert_eq!(problem_code(&looked_up), language.code_of_large_id());
     }
 }
 

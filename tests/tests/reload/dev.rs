@@ -45,6 +45,26 @@ async fn problems_and_recovery_are_shown_and_old_code_is_named() {
     assert!(!log.iter().any(|line| line.contains("echo#3 runs on the old code")), "{log:#?}");
 }
 
+/// A good file beside a broken one is not loaded alone, and nothing is tried again until a file changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_changes_are_loaded_or_none() {
+    let app = app();
+    let server = dev(&app);
+    app.write("tasks/broken.json", "{");
+    server.log().until("tasks/broken.json not loaded: 1 problem");
+    app.write("tasks/good.json", echo_task());
+    server.log().until("tasks/good.json not loaded: 1 problem");
+    assert_eq!(server.get("/v1/tasks/good").await.code(), "unknown-task");
+    assert_echoes(&server, "echo").await;
+    app.write("tasks/broken.json", echo_task());
+    server.log().until("reloaded tasks/broken.json in ");
+    assert_echoes(&server, "good").await;
+    assert_echoes(&server, "broken").await;
+    let log = server.stop();
+    let count = |text: &str| log.iter().filter(|line| line.contains(text)).count();
+    assert_eq!((count(" not loaded: "), count(": reloaded ")), (2, 1), "{log:#?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_and_ends_of_jobs_are_shown() {
     let app = App::new().simple_task("gated", guests::GATED).simple_task("failing", guests::FAILING);

@@ -43,6 +43,21 @@ async fn an_import_that_cannot_be_read_is_named() {
     }
 }
 
+/// All files of an import graph are reported at once.
+#[test]
+fn check_reports_the_errors_of_all_files_that_a_script_imports() {
+    let entry = "import './one.js';\nimport './two.js';\nimport './nothing.js';\nimport fs from 'fs';\nexport function run() {}\n";
+    let app = App::new().script("it", entry).script("one", "export const a = ;\n");
+    let app =
+        app.script("two", "import './three.ts';\nlet = 1 +;\n").file("scripts/three.ts", "enum A { B }\nlet c: = 1;\n");
+    let said = saggar_on("check", &app.task("run", &super::task("run")), &[]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    for place in ["one.js:1:18", "two.js:2:", "three.ts:2:", "it.js:3:8", "it.js:4:16"] {
+        assert!(said.err.contains(&format!("--> scripts/{place}")), "nothing at {place}:\n{}", said.err);
+    }
+    assert!(said.err.contains("the script scripts/nothing.js does not exist"), "{}", said.err);
+}
+
 const FAILING: &str =
     "function helper(value) {\n  return value.name.length;\n}\n\nfunction run(id) {\n  return helper({});\n}\n";
 

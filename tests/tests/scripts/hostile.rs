@@ -3,6 +3,7 @@
 use saggar::{FailureKind, JobView};
 use saggar_tests::app::App;
 use saggar_tests::host::TestHost;
+use saggar_tests::program::saggar_on;
 use serde_json::{Value, json};
 
 const SCRIPT: &str = "
@@ -10,7 +11,11 @@ function loop() { for (;;) {} }
 function recursion(n) { return recursion(n + 1) + 1; }
 function sort() { const by = () => [2, 1].sort(by); return by(); }
 function repeat() { return 'x'.repeat(2 ** 30); }
+function large() { return 'x'.repeat(2 ** 28).length; }
 function fill() { const all = []; for (;;) all.push(new Array(1000).fill(all)); }
+function cope() { let count = 0; try { const all = []; for (;;) count = all.push('x'.repeat(1e5) + count); } catch { return count > 10; } }
+function copeAndFail() { try { 'x'.repeat(2 ** 28); } catch { console.log('no memory'); } throw new TypeError('mine'); }
+function pretend() { throw new InternalError('out of memory'); }
 function regex() { return /^(a+)+$/.test('a'.repeat(40) + 'b'); }
 function flood() { let refused = 0; for (let i = 0; i < 1e6; i++) try { Process('tasks.full.get', 1); } catch { refused++; } return refused; }
 function adds() { let refused = 0; for (let i = 0; i < 1e6; i++) if (Process('tasks.full.add') === 0) refused++; return refused; }
@@ -50,7 +55,10 @@ const FAILURES: &[(&str, FailureKind, &str, &str)] = &[
     ("recursion", FailureKind::Failed, "exception", "Maximum call stack size exceeded (scripts/it.js:3:"),
     ("sort", FailureKind::Failed, "exception", "Maximum call stack size exceeded (scripts/it.js:4:"),
     ("repeat", FailureKind::Failed, "exception", "invalid string length"),
-    ("fill", FailureKind::Failed, "exception", "out of memory"),
+    ("large", FailureKind::OutOfMemory, "out-of-memory", "`sandbox.memory` allows 16777216"),
+    ("fill", FailureKind::OutOfMemory, "out-of-memory", "`sandbox.memory` allows 16777216"),
+    ("copeAndFail", FailureKind::Failed, "exception", "TypeError: mine"),
+    ("pretend", FailureKind::Failed, "exception", "InternalError: out of memory"),
     ("throwUndefined", FailureKind::Failed, "exception", "threw undefined"),
     ("throwText", FailureKind::Failed, "exception", "a text"),
     ("throwCycle", FailureKind::Failed, "exception", "Error: round"),
@@ -98,16 +106,66 @@ async fn floods_of_calls_and_lines_are_bounded() {
     host.shutdown_within(std::time::Duration::ZERO).await;
 }
 
-/// A script that is hostile when it is compiled is a load error, and costs the other tasks nothing.
+/// The message says how much memory was asked for, and the details where.
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_source_is_a_load_error() {
-    let nested = format!("function run() {{ return {}1{}; }}", "(".repeat(100_000), ")".repeat(100_000));
-    let braces = format!("function run() {{ {} {} }}", "{".repeat(100_000), "}".repeat(100_000));
-    let regex = format!("function run() {{ return /{}/; }}", "(".repeat(50_000));
-    for source in [nested, braces, regex] {
-        let why = super::refusal(App::new().script("it", &source).task("run", &super::task("run"))).await;
-        assert!(why.contains("scripts/it.js"), "{}", why.chars().take(2_000).collect::<String>());
+async fn running_out_of_memory_says_how_much_and_where() {
+    let host = start().await;
+    let problem = host.run("large", json!([])).await.problem.expect("it failed");
+    assert!(problem.message.starts_with("the guest ran out of memory: it asked for 2"), "{}", problem.message);
+    let details = problem.details.expect("details");
+    assert!(details.contains("out of memory (scripts/it.js:6:"), "{details}");
+    assert_eq!(host.response("cope", json!([])).await, json!(true), "an allocation failure can be caught");
+    host.shutdown().await;
+}
+
+const DEEP: usize = 100_000;
+
+/// Sources that are hostile when they are compiled, with a part of the problem of each.
+fn hostile_sources() -> Vec<(String, &'static str)> {
+    let nested = |open: &str, close: &str| format!("function run() {{ {}1{} }}", open.repeat(DEEP), close.repeat(DEEP));
+    let deep = "nested too deeply to be compiled";
+    vec![
+        (nested("(", ")"), deep),
+        (nested("[", "]"), deep),
+        (nested("(()=>", ")"), deep),
+        (nested("!", ""), deep),
+        (nested("{", "}"), "Maximum call stack size exceeded"),
+        (format!("function run() {{ return /{}/; }}", "(".repeat(50_000)), "SyntaxError"),
+    ]
+}
+
+/// A script that is hostile when it is compiled is an error of that file, and costs the other tasks nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_source_is_an_error_of_its_file_and_other_tasks_run() {
+    let sources = hostile_sources();
+    let fine = App::new().script("fine", "function run() { return 1; }");
+    let fine = fine.task("fine", &json!({ "process": "scripts.fine.run" }));
+    let app = sources.iter().enumerate().fold(fine, |app, (number, (source, _))| {
+        let task = json!({ "process": format!("scripts.bad{number}.run") });
+        app.script(&format!("bad{number}"), source).task(&format!("bad{number}"), &task)
+    });
+    let host = saggar_tests::host::builder(&app).build().await.expect("one task can run");
+    for (number, (_, part)) in sources.iter().enumerate() {
+        let file = format!("scripts/bad{number}.js");
+        let problems = host.app().problems.iter().map(|problem| problem.render(false)).collect::<Vec<_>>();
+        let why = problems.iter().find(|why| why.contains(&file)).unwrap_or_else(|| panic!("none for {file}"));
+        assert!(why.contains(part), "{file}: {}", why.chars().take(2_000).collect::<String>());
+        assert!(why.contains(&format!("tasks/bad{number}.json:1:")), "{file}: the reference is not named");
     }
+    let id = host.add("fine", "[]").await.expect("the task takes jobs");
+    assert_eq!(host.wait("fine", id).await.expect("the job ends").response.as_deref(), Some("1"));
+    host.shutdown(std::time::Duration::ZERO).await;
+}
+
+/// An imported file that cannot be compiled is named, not the one that imports it.
+#[test]
+fn check_names_the_file_that_is_nested_too_deeply() {
+    let deep = format!("export const deep = {}1{};", "(".repeat(DEEP), ")".repeat(DEEP));
+    let app = App::new().script("it", "import { deep } from './deep.js';\nexport function run() { return deep; }\n");
+    let said = saggar_on("check", &app.script("deep", &deep).task("run", &super::task("run")), &[]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("--> scripts/deep.js"), "{}", said.err);
+    assert!(said.err.contains("nested too deeply to be compiled") && said.err.contains("less deeply"), "{}", said.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

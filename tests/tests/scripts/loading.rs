@@ -72,8 +72,10 @@ async fn files_that_are_no_scripts_are_refused() {
         missing.contains("the script scripts/it.js does not exist") && missing.contains("tasks/run.json:1:"),
         "{missing}"
     );
-    let typescript = super::refusal(app().file("scripts/it.ts", "function run(): void {}")).await;
-    assert!(typescript.contains("there is scripts/it.ts"), "{typescript}");
+    let both = super::refusal(app().file("scripts/it.ts", "function run(): void {}").file("scripts/it.js", "")).await;
+    assert!(both.contains("there are both scripts/it.js and scripts/it.ts"), "{both}");
+    let other = super::refusal(app().file("scripts/it.mts", "export function run(): void {}")).await;
+    assert!(other.contains("there is scripts/it.mts"), "{other}");
     let case = super::refusal(app().file("scripts/it.js", "").file("scripts/IT.js", "")).await;
     assert!(case.contains("`scripts/it.js` and `scripts/IT.js` differ only in case"), "{case}");
     let large = super::refusal(app().file("scripts/it.js", " ".repeat((1 << 20) + 1))).await;

@@ -15,10 +15,10 @@ use crate::suggest::nearest;
 const SCRIPTS_DIR: &str = "scripts";
 
 /// Extensions of files that a script can consist of.
-const EXTENSIONS: [&str; 2] = ["js", "mjs"];
+const EXTENSIONS: [&str; 4] = ["js", "mjs", "ts", "mts"];
 
-/// Extensions of files that people may mistake for scripts.
-const LOOKALIKES: [&str; 7] = ["ts", "mts", "cts", "tsx", "jsx", "mjs", "cjs"];
+/// Extensions of files of the same name that people may mean.
+const LOOKALIKES: [&str; 8] = ["js", "ts", "mjs", "mts", "cjs", "cts", "jsx", "tsx"];
 
 /// Maximum size of a file. The original's largest scripts have some 50 KB; a bundle of libraries has less than this.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -43,10 +43,18 @@ pub enum ScriptFileError {
         file: String,
     },
     /// The extension is none of a script.
-    #[error("`{file}` is not a script: the extension must be `.js` or `.mjs`{}", typescript(file))]
+    #[error("`{file}` is not a script: the extension must be `.js`, `.mjs`, `.ts` or `.mts`")]
     Extension {
         /// The path.
         file: String,
+    },
+    /// There are two files of this name, one of JavaScript and one of TypeScript.
+    #[error("there are both {file} and {other}, so that it is not clear which one is meant")]
+    Ambiguous {
+        /// The file of JavaScript.
+        file: String,
+        /// The file of TypeScript.
+        other: String,
     },
     /// There is no such file.
     #[error("the script {file} does not exist")]
@@ -85,14 +93,6 @@ pub enum ScriptFileError {
     Encoding(Box<Diagnostic>),
 }
 
-/// Adds what to do about TypeScript.
-fn typescript(file: &str) -> &'static str {
-    match extension(file) {
-        Some("ts" | "mts" | "cts" | "tsx") => "; this version does not strip types, so compile it to JavaScript first",
-        _ => "",
-    }
-}
-
 fn extension(file: &str) -> Option<&str> {
     Path::new(file).extension()?.to_str()
 }
@@ -106,6 +106,22 @@ impl ScriptFiles {
     /// Creates the scripts of the app in this directory.
     pub fn of(app_dir: &Path) -> Self {
         Self { root: app_dir.canonicalize().unwrap_or_else(|_| app_dir.to_owned()) }
+    }
+
+    /// Returns the file that a reference names. `file` is its name as JavaScript, such as `scripts/mail/send.js`; the file may
+    /// be of TypeScript instead. Blocks.
+    pub fn entry(&self, file: &str) -> Result<String, ScriptFileError> {
+        let (parent, name) = file.rsplit_once('/').unwrap_or(("", file));
+        let Some(typescript) = name.strip_suffix(".js").map(|stem| format!("{stem}.ts")) else {
+            return Ok(file.into());
+        };
+        let names = self.names(parent);
+        let has = |name: &str| names.iter().any(|other| other == name);
+        match (has(name), has(&typescript)) {
+            (true, true) => Err(ScriptFileError::Ambiguous { file: file.to_owned(), other: join(parent, &typescript) }),
+            (false, true) => Ok(join(parent, &typescript)),
+            (_, false) => Ok(file.to_owned()),
+        }
     }
 
     /// Reads the text of a file: `file` is relative to the app's directory, such as `scripts/mail/send.js`. Follows links
@@ -157,7 +173,7 @@ impl ScriptFiles {
                 .strip_prefix(stem)
                 .is_some_and(|rest| LOOKALIKES.iter().any(|extension| rest.strip_prefix('.') == Some(*extension)))
         };
-        let scripts = names.iter().map(String::as_str).filter(|name| extension(name) == Some("js"));
+        let scripts = names.iter().map(String::as_str).filter(|name| matches!(extension(name), Some("js" | "ts")));
         let found = names.iter().find(is_lookalike).map(String::as_str).or_else(|| nearest(name, scripts))?;
         Some(join(parent, found))
     }
@@ -207,7 +223,12 @@ mod tests {
 
     #[test]
     fn files_below_scripts_are_read() {
-        let (_dir, files) = app(&[("scripts/a/b.js", "\u{feff}let 一 = 1;".as_bytes()), ("scripts/c.mjs", b"2")]);
+        let (_dir, files) = app(&[
+            ("scripts/a/b.js", "\u{feff}let 一 = 1;".as_bytes()),
+            ("scripts/c.mjs", b"2"),
+            ("scripts/d.ts", b"3"),
+        ]);
+        assert_eq!(files.read("scripts/d.ts").unwrap(), "3");
         assert_eq!(files.read("scripts/a/b.js").unwrap(), "let 一 = 1;");
         assert_eq!(files.read("scripts/c.mjs").unwrap(), "2");
     }
@@ -231,11 +252,22 @@ mod tests {
     }
 
     #[test]
+    fn a_reference_names_a_file_of_either_language() {
+        let (_dir, files) =
+            app(&[("scripts/a.ts", b"1"), ("scripts/b.js", b"2"), ("scripts/both.js", b""), ("scripts/both.ts", b"")]);
+        assert_eq!(files.entry("scripts/a.js").unwrap(), "scripts/a.ts");
+        assert_eq!(files.entry("scripts/b.js").unwrap(), "scripts/b.js");
+        assert_eq!(files.entry("scripts/none.js").unwrap(), "scripts/none.js");
+        let both = files.entry("scripts/both.js").unwrap_err().to_string();
+        assert!(both.contains("both scripts/both.js and scripts/both.ts"), "{both}");
+    }
+
+    #[test]
     fn other_extensions_are_refused() {
-        let (_dir, files) = app(&[("scripts/a.ts", b"1"), ("scripts/b.json", b"2")]);
-        assert!(refusal(&files, "scripts/a.ts").contains("compile it to JavaScript"));
-        assert!(refusal(&files, "scripts/b.json").contains("must be `.js` or `.mjs`"));
-        assert!(refusal(&files, "scripts/c").contains("must be `.js` or `.mjs`"));
+        let (_dir, files) = app(&[("scripts/a.tsx", b"1"), ("scripts/b.json", b"2")]);
+        for file in ["scripts/a.tsx", "scripts/b.json", "scripts/c"] {
+            assert!(refusal(&files, file).contains("must be `.js`, `.mjs`, `.ts` or `.mts`"), "{file}");
+        }
     }
 
     #[test]

@@ -60,12 +60,14 @@ impl Role {
 pub enum CodeFile {
     /// A component below `plugins/`, with dots instead of slashes: `mail.send` is `plugins/mail/send.wasm`.
     Plugin(String),
-    /// A script below `scripts/`, with dots instead of slashes: `mail.send` is `scripts/mail/send.js`.
+    /// A script below `scripts/`, with dots instead of slashes: `mail.send` is `scripts/mail/send.js`, or the file of
+    /// TypeScript `scripts/mail/send.ts`.
     Script(String),
 }
 
 impl CodeFile {
-    /// Returns the path of the file in the app's directory, with `/` on every system.
+    /// Returns the path of the file in the app's directory, with `/` on every system. For a script, it is that of JavaScript;
+    /// only the directory shows whether the script is written in TypeScript.
     pub fn file(&self) -> String {
         match self {
             Self::Plugin(name) => format!("plugins/{}.wasm", name.replace('.', "/")),

@@ -44,6 +44,8 @@ pub struct EngineOptions {
     pub threads: usize,
     /// The component that runs scripts; `None` if scripts cannot be loaded.
     pub script_runner: Option<&'static [u8]>,
+    /// The component that blanks out the types of scripts; `None` if scripts in TypeScript cannot be loaded.
+    pub type_stripper: Option<&'static [u8]>,
     /// Whether instances of scripts are made fast, at the price of 1 MiB of resident memory for each sandbox.
     pub tuned_for_scripts: bool,
     /// How often computing guests are interrupted, to check their deadline and to let others run.
@@ -61,6 +63,7 @@ impl Default for EngineOptions {
             compiler: Compiler::InProcess,
             compile_report: CompileReport::default(),
             script_runner: None,
+            type_stripper: None,
             tuned_for_scripts: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             // Guests stop within a few ticks. Shorter ticks cost more, and did not stop guests sooner on a busy
@@ -90,7 +93,8 @@ pub(crate) struct Inner {
     pub(crate) linker: Linker<Guest>,
     /// The linker of the script runner, which has imports of its own.
     pub(crate) runner_linker: Linker<Guest>,
-    pub(crate) script_runner: Option<ScriptRunner>,
+    pub(crate) script_runner: Option<OwnComponent>,
+    pub(crate) type_stripper: Option<OwnComponent>,
     pub(crate) ticker: Ticker,
     pub(crate) turns: Turns,
     pub(crate) capacity: Capacity,
@@ -106,10 +110,18 @@ pub(crate) struct Inner {
     max_memory: u64,
 }
 
-/// The script runner of an engine. It is compiled when the first script is loaded, and shared by all of them.
-pub(crate) struct ScriptRunner {
+/// A component that the host contains for itself. It is compiled when the first script needs it, and shared by all of them.
+pub(crate) struct OwnComponent {
+    /// Its name in reports.
+    pub(crate) name: &'static str,
     pub(crate) bytes: &'static [u8],
     pub(crate) component: OnceCell<CompiledComponent>,
+}
+
+impl OwnComponent {
+    fn new(name: &'static str, bytes: &'static [u8]) -> Self {
+        Self { name, bytes, component: OnceCell::new() }
+    }
 }
 
 impl Engine {
@@ -119,7 +131,8 @@ impl Engine {
         let linker = link(&wasmtime).map_err(configuration)?;
         let mut runner_linker = linker.clone();
         script_source::link(&mut runner_linker).map_err(configuration)?;
-        let script_runner = options.script_runner.map(|bytes| ScriptRunner { bytes, component: OnceCell::new() });
+        let script_runner = options.script_runner.map(|bytes| OwnComponent::new("script-runner", bytes));
+        let type_stripper = options.type_stripper.map(|bytes| OwnComponent::new("type-stripper", bytes));
         let ticker = Ticker::start(wasmtime.weak(), options.tick).map_err(EngineError::Ticker)?;
         let open = |dir| cache::Cache::open(dir, options.state_dir.as_deref(), &wasmtime);
         let cache = options.cache_dir.as_deref().and_then(open);
@@ -129,6 +142,7 @@ impl Engine {
             linker,
             runner_linker,
             script_runner,
+            type_stripper,
             ticker,
             turns: Turns::new(options.threads),
             capacity: Capacity::new(options.sandboxes),

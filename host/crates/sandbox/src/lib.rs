@@ -14,6 +14,7 @@ mod ticker;
 mod turn;
 
 mod cache;
+mod compile_failure;
 mod compile_report;
 mod compiler;
 mod contract;
@@ -23,7 +24,9 @@ mod invalid_bytes;
 mod load;
 mod load_script;
 mod native;
+mod own_component;
 mod scan;
+mod strip_types;
 mod unsupported;
 mod validate;
 mod wit;

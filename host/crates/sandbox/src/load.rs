@@ -218,8 +218,8 @@ async fn has_content_of(engine: &Engine, file: &Arc<File>, known: &Plugin) -> Re
 pub(crate) enum Origin {
     /// A file of an app: a plugin.
     File(Arc<File>),
-    /// The host: its script runner.
-    Runner(&'static [u8]),
+    /// The host: its script runner, or its type stripper.
+    Own(&'static [u8]),
 }
 
 /// Compiles a component, or takes its code from the cache. Reads the component once to look up its code, and again when
@@ -269,7 +269,7 @@ async fn cached_or_source(engine: &Engine, origin: &Origin) -> Result<CachedOrSo
     blocking(move || {
         let bytes = match &origin {
             Origin::File(file) => read(file)?,
-            Origin::Runner(bytes) => bytes.to_vec(),
+            Origin::Own(bytes) => bytes.to_vec(),
         };
         let digest = Sha256::digest(&bytes).into();
         let cached = engine.0.cache.as_ref().and_then(|cache| cache.get(&engine.0.wasmtime, &digest));
@@ -306,7 +306,7 @@ pub(crate) fn finish(
     check_size(component)?;
     let linker = match origin {
         Origin::File(_) => &engine.0.linker,
-        Origin::Runner(_) => &engine.0.runner_linker,
+        Origin::Own(_) => &engine.0.runner_linker,
     };
     let pre = linker.instantiate_pre(component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
     let wasmtime = &engine.0.wasmtime;
@@ -355,7 +355,7 @@ fn check_imports(engine: &Engine, component: &Component, origin: &Origin) -> Res
     for problem in problems {
         match problem {
             ImportProblem::Version { found, wanted } => return Err(LoadError::ImportVersion { found, wanted }),
-            ImportProblem::Unknown(name) if matches!(origin, Origin::Runner(_)) && name == contract::SCRIPT_SOURCE => {}
+            ImportProblem::Unknown(name) if matches!(origin, Origin::Own(_)) && name == contract::SCRIPT_SOURCE => {}
             ImportProblem::Unknown(name) => unknown.push(name),
         }
     }

@@ -1,32 +1,20 @@
 //! Loads scripts: has the script runner compile them inside a sandbox with limits. Never on the path of a job.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use saggar_job::{JobId, LogSource, Problem};
+use saggar_job::Problem;
 use sha2::{Digest, Sha256};
-use wasmtime::component::{ComponentExportIndex, ComponentType, Lift, TypedFunc};
+use wasmtime::component::{ComponentType, Lift};
 
 use crate::cache::hex;
-use crate::ending::{FinishedCall, classify};
-use crate::guest::{Current, Guest};
-use crate::instance::LiveInstance;
-use crate::load::{Loaded, Origin, compiled, finish};
-use crate::sandbox::{begin, drive, new_instance};
-use crate::script::{ReadScript, Script, ScriptAccess, ScriptModule, SourceFiles, Texts};
+use crate::compile_failure;
+use crate::own_component::OwnFunction;
+use crate::script::{
+    Diagnostic, Position, ReadScript, Script, ScriptAccess, ScriptModule, SourceFiles, Texts, is_typescript,
+};
+use crate::strip_types::TypeStripper;
 use crate::text::{cut, escaped_lines};
-use crate::{CallError, Engine, JobContext, Limits, LoadError, Plugin, Services, TaskJob};
-
-/// How long compiling a script may take. A script of 1 MiB needs some 0.1 s.
-const MAX_TIME: Duration = Duration::from_secs(10);
-
-/// The memory of a compiler: for a script of 4 MiB with its syntax tree. The memories of every pool are as large.
-const MAX_MEMORY: u64 = 64 << 20;
-
-/// Maximum bytes that a compiler can return: bytecode is up to three times as long as its source.
-const MAX_COMPILED: usize = 16 << 20;
+use crate::{CallError, Engine, LoadError, Plugin};
 
 /// Maximum errors of one script, and bytes of the message of each.
 const MAX_PROBLEMS: usize = 20;
@@ -35,13 +23,9 @@ const MAX_MESSAGE: usize = 4096;
 /// First input of every digest of a script.
 const PURPOSE: &[u8] = b"saggar script 1\0";
 
-/// The runner in messages.
-const RUNNER: &str = "script-runner";
-
 /// The interface of the runner's compiler.
 const COMPILER: &str = "saggar:script/compiler@0.1.0";
 
-type CompileParams<'a> = (&'a str, &'a [String]);
 type CompileAnswer = (Result<Compiled, Vec<Diagnostic>>,);
 
 /// See `saggar:script/compiler`.
@@ -51,31 +35,6 @@ struct Compiled {
     modules: Vec<ScriptModule>,
     functions: Vec<String>,
     engine: String,
-}
-
-/// See `saggar:script/compiler`.
-#[derive(Debug, Clone, ComponentType, Lift)]
-#[component(record)]
-struct Diagnostic {
-    file: String,
-    position: Option<Position>,
-    message: String,
-}
-
-/// See `saggar:script/compiler`.
-#[derive(Debug, Clone, ComponentType, Lift)]
-#[component(record)]
-struct Position {
-    line: u32,
-    column: u32,
-    #[expect(dead_code, reason = "the text of the file shows it, too")]
-    source: String,
-}
-
-/// The script runner.
-struct Runner {
-    loaded: Loaded,
-    compile: ComponentExportIndex,
 }
 
 impl Engine {
@@ -88,26 +47,36 @@ impl Engine {
         functions: &[String],
         read: ReadScript,
     ) -> Result<Plugin, ScriptError> {
-        let runner = Runner::load(self).await?;
-        let files = Arc::new(SourceFiles::new(read));
-        let _permit = self.0.compiling.acquire().await;
-        let compiled = match compile(&runner, entry, functions, files.clone()).await {
-            Ok(Ok(compiled)) => compiled,
-            Ok(Err(diagnostics)) => {
-                let problems = diagnostics.into_iter().take(MAX_PROBLEMS).map(problem).collect();
-                return Err(ScriptError::Invalid { problems, texts: files.texts() });
+        let runner = self.0.script_runner.as_ref().ok_or(ScriptError::NoRunner)?;
+        let compiler = OwnFunction::load(self, runner, COMPILER, "compile").await.map_err(ScriptError::Runner)?;
+        let mut stripper = None;
+        if is_typescript(entry) {
+            stripper = self.type_stripper().await?;
+        }
+        loop {
+            let files = Arc::new(SourceFiles::new(read.clone(), stripper.as_ref().map(TypeStripper::for_script)));
+            let compiled = {
+                let _permit = self.0.compiling.acquire().await;
+                compile(&compiler, entry, functions, files.clone()).await
+            };
+            // The stripper is loaded without a permit: it may have to be compiled, which takes one.
+            if files.lacks_stripper() && stripper.is_none() {
+                stripper = self.type_stripper().await?;
+                if stripper.is_some() {
+                    continue;
+                }
             }
-            Err(error) => {
-                let Problem { code, message, details } = error.problem();
-                tracing::debug!(entry, code, message, details, "the script runner did not compile a script");
-                return Err(ScriptError::Failed(error.problem().clone()));
-            }
-        };
-        let texts = files.texts();
-        let digest = digest(&runner.loaded.digest, entry, &texts);
-        let Compiled { modules, functions, engine } = compiled;
-        let script = Script { modules: modules.into(), texts, functions, engine };
-        Ok(runner.loaded.with_script(entry, digest, script))
+            let Compiled { modules, functions, engine } = compiled?;
+            let texts = files.texts();
+            let tools = [&*compiler.loaded.digest, stripper.as_ref().map_or("", TypeStripper::digest)].concat();
+            let digest = digest(&tools, entry, &texts);
+            let script = Script { modules: modules.into(), texts, functions, engine };
+            return Ok(compiler.loaded.with_script(entry, digest, script));
+        }
+    }
+
+    async fn type_stripper(&self) -> Result<Option<TypeStripper>, ScriptError> {
+        TypeStripper::load(self).await.map_err(ScriptError::TypeStripper)
     }
 }
 
@@ -120,6 +89,9 @@ pub enum ScriptError {
     /// The script runner cannot be loaded.
     #[error("the script runner cannot be loaded")]
     Runner(#[source] LoadError),
+    /// The type stripper cannot be loaded.
+    #[error("the type stripper cannot be loaded")]
+    TypeStripper(#[source] LoadError),
     /// The script has errors.
     #[error("the script has {} errors", .problems.len())]
     Invalid {
@@ -144,66 +116,30 @@ pub struct ScriptProblem {
     pub message: String,
 }
 
-impl Runner {
-    /// Returns the engine's runner. The first call compiles it, or takes its code from the cache.
-    async fn load(engine: &Engine) -> Result<Self, ScriptError> {
-        let runner = engine.0.script_runner.as_ref().ok_or(ScriptError::NoRunner)?;
-        let origin = Origin::Runner(runner.bytes);
-        let component = runner.component.get_or_try_init(|| compiled(engine, Path::new(RUNNER), &origin)).await;
-        let component = component.map_err(ScriptError::Runner)?;
-        let loaded = finish(engine, RUNNER.into(), component, &origin).map_err(ScriptError::Runner)?;
-        let compile = component.component.get_export_index(None, COMPILER);
-        let compile = compile.and_then(|compiler| component.component.get_export_index(Some(&compiler), "compile"));
-        let missing = || ScriptError::Runner(LoadError::Link(format!("it does not export `{COMPILER}`")));
-        Ok(Self { loaded, compile: compile.ok_or_else(missing)? })
-    }
-}
-
 /// Makes one call of the compiler, in an instance of its own.
 async fn compile(
-    runner: &Runner,
+    compiler: &OwnFunction,
     entry: &str,
     functions: &[String],
     files: Arc<SourceFiles>,
-) -> Result<Result<Compiled, Vec<Diagnostic>>, CallError> {
-    let limits = Limits { memory: MAX_MEMORY, reuse: 1 };
-    let access = ScriptAccess::Compiling(files);
-    let mut live = Box::pin(new_instance(&runner.loaded, limits, MAX_TIME, access)).await?;
-    live.store.set_hostcall_fuel(MAX_COMPILED);
-    let began = Instant::now();
-    let deadline = began + MAX_TIME;
-    let services: Arc<dyn Services> = Arc::new(CompilerServices);
-    let ticker = &runner.loaded.engine.ticker;
-    let call_deadline = ticker.register();
-    let active_call = ticker.begin(&call_deadline, deadline);
-    begin(&mut live, Current::new(context(), services.clone(), deadline, MAX_TIME));
-    let turn = live.store.data().turn.clone();
-    let (result, _) = {
-        let run = std::pin::pin!(call_compiler(&mut live, runner, entry, functions));
-        drive(run, &turn, &*services, deadline, began).await
+) -> Result<Compiled, ScriptError> {
+    let answer: Result<CompileAnswer, CallError> =
+        compiler.call((entry, functions), ScriptAccess::Compiling(files.clone())).await;
+    let diagnostics = match answer {
+        Ok((Ok(compiled),)) => return Ok(compiled),
+        Ok((Err(diagnostics),)) => diagnostics,
+        Err(CallError::NoCapacity(problem)) => return Err(ScriptError::Failed(problem)),
+        Err(error) => {
+            let problem = error.problem();
+            let Problem { code, message, details } = problem;
+            tracing::debug!(entry, code, message, details, "the script runner did not compile a script");
+            // Each file is compiled as soon as it was read.
+            let file = files.last_file().unwrap_or_else(|| entry.to_owned());
+            vec![Diagnostic::of_file(file, compile_failure::message(problem))]
+        }
     };
-    drop(active_call);
-    let failed = match result {
-        Ok(Ok(answer)) => return Ok(answer),
-        Ok(Err(error)) => Ok(Err(error)),
-        Err(stop) => Err(stop),
-    };
-    let guest: &Guest = live.store.data();
-    let output_tail = guest.output.end();
-    let ended = classify(failed, &FinishedCall { guest, output_tail: &output_tail, served: 0 });
-    Err(ended.err().unwrap_or_else(|| CallError::NoCapacity(Problem::new("no-answer", "the compiler did not answer"))))
-}
-
-async fn call_compiler(
-    live: &mut LiveInstance,
-    runner: &Runner,
-    entry: &str,
-    functions: &[String],
-) -> wasmtime::Result<Result<Compiled, Vec<Diagnostic>>> {
-    let instance = live.instantiate(&runner.loaded).await?;
-    let func: TypedFunc<CompileParams<'_>, CompileAnswer> = instance.get_typed_func(&mut live.store, runner.compile)?;
-    let (answer,) = func.call_async(&mut live.store, (entry, functions)).await?;
-    Ok(answer)
+    let problems = diagnostics.into_iter().take(MAX_PROBLEMS).map(problem).collect();
+    Err(ScriptError::Invalid { problems, texts: files.texts() })
 }
 
 fn problem(Diagnostic { file, position, message }: Diagnostic) -> ScriptProblem {
@@ -213,67 +149,19 @@ fn problem(Diagnostic { file, position, message }: Diagnostic) -> ScriptProblem 
 }
 
 /// Returns the digest of everything that a script depends on. Each input is preceded by its length.
-fn digest(runner: &str, entry: &str, texts: &Texts) -> String {
+fn digest(tools: &str, entry: &str, texts: &Texts) -> String {
     let mut digest = Sha256::new_with_prefix(PURPOSE);
     let mut add = |bytes: &str| {
         digest.update((bytes.len() as u64).to_le_bytes());
         digest.update(bytes);
     };
-    add(runner);
+    add(tools);
     add(entry);
     for (file, text) in texts {
         add(file);
         add(text);
     }
     hex(digest.finalize().as_slice())
-}
-
-fn context() -> JobContext {
-    JobContext { id: JobId(0), task: RUNNER.into(), attempt: 0, max_attempts: 0, handler: None, trace_parent: None }
-}
-
-/// The services of a compiler: none, because nothing of the script runs.
-struct CompilerServices;
-
-impl CompilerServices {
-    fn refusal<T>() -> Result<T, Problem> {
-        Err(Problem::new("compiling", "no job can be reached while a script is compiled"))
-    }
-}
-
-#[async_trait]
-impl Services for CompilerServices {
-    fn progress(&self, _: u64, _: u64, _: &str) {}
-
-    fn log(&self, _: LogSource, text: &str) {
-        if !text.is_empty() {
-            tracing::warn!(text, "the script runner printed while it compiled");
-        }
-    }
-
-    fn is_cancelled(&self) -> bool {
-        false
-    }
-
-    async fn cancelled(&self) {
-        std::future::pending().await
-    }
-
-    async fn add(&self, _: &str, _: String, _: u64) -> Result<JobId, Problem> {
-        Self::refusal()
-    }
-
-    async fn add_with(&self, _: &str, _: String, _: &str) -> Result<JobId, Problem> {
-        Self::refusal()
-    }
-
-    async fn get(&self, _: &str, _: JobId) -> Result<TaskJob, Problem> {
-        Self::refusal()
-    }
-
-    async fn cancel(&self, _: &str, _: JobId) -> Result<(), Problem> {
-        Self::refusal()
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use wasmtime::component::{ComponentType, Lift, Lower};
 
@@ -24,6 +25,29 @@ pub(crate) struct ScriptModule {
     pub(crate) file: String,
     pub(crate) code: Vec<u8>,
 }
+
+/// An error in a script; see `saggar:script/source`.
+#[derive(Debug, Clone, ComponentType, Lift, Lower)]
+#[component(record)]
+pub(crate) struct Diagnostic {
+    pub(crate) file: String,
+    pub(crate) position: Option<Position>,
+    pub(crate) message: String,
+}
+
+/// See `saggar:script/source`.
+#[derive(Debug, Clone, ComponentType, Lift, Lower)]
+#[component(record)]
+pub(crate) struct Position {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    /// Empty in what the host says: the text of the file shows it.
+    pub(crate) source: String,
+}
+
+/// Returns a file of TypeScript without its types, or its errors.
+pub(crate) type StripTypes =
+    Arc<dyn Fn(String, Arc<str>) -> BoxFuture<'static, Result<Arc<str>, Vec<Diagnostic>>> + Send + Sync>;
 
 /// A script that can run, without the runner.
 pub struct Script {
@@ -50,6 +74,8 @@ pub(crate) enum ScriptAccess {
 /// The files of a script that is being compiled.
 pub(crate) struct SourceFiles {
     read: ReadScript,
+    /// `None` until a file needs it.
+    strip: Option<StripTypes>,
     seen: Mutex<Seen>,
 }
 
@@ -59,6 +85,22 @@ struct Seen {
     texts: Texts,
     bytes: usize,
     requests: usize,
+    /// The file that was asked for last, which is the one that is being compiled.
+    last: Option<String>,
+    /// Whether there is a file of TypeScript, and nothing that strips its types.
+    lacks_stripper: bool,
+}
+
+/// Returns whether a file is written in TypeScript.
+pub(crate) fn is_typescript(file: &str) -> bool {
+    file.ends_with(".ts") || file.ends_with(".mts")
+}
+
+impl Diagnostic {
+    /// Creates an error that concerns a file as a whole.
+    pub(crate) fn of_file(file: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { file: file.into(), position: None, message: message.into() }
+    }
 }
 
 impl Script {
@@ -90,14 +132,37 @@ pub(crate) fn line(texts: &Texts, file: &str, line: u32) -> Option<String> {
 }
 
 impl SourceFiles {
-    pub(crate) fn new(read: ReadScript) -> Self {
-        Self { read, seen: Mutex::default() }
+    pub(crate) fn new(read: ReadScript, strip: Option<StripTypes>) -> Self {
+        Self { read, strip, seen: Mutex::default() }
+    }
+
+    /// Returns the text of a file as JavaScript.
+    pub(crate) async fn javascript(&self, file: &str, text: Arc<str>) -> Result<Arc<str>, Vec<Diagnostic>> {
+        match &self.strip {
+            _ if !is_typescript(file) => Ok(text),
+            Some(strip) => strip(file.to_owned(), text).await,
+            None => {
+                self.seen.lock().lacks_stripper = true;
+                Err(vec![Diagnostic::of_file(file, "this host cannot strip the types of TypeScript")])
+            }
+        }
+    }
+
+    /// Returns whether a file of TypeScript was asked for, and nothing could strip its types.
+    pub(crate) fn lacks_stripper(&self) -> bool {
+        self.seen.lock().lacks_stripper
+    }
+
+    /// Returns the file that was asked for last.
+    pub(crate) fn last_file(&self) -> Option<String> {
+        self.seen.lock().last.clone()
     }
 
     /// Reads a file that the script consists of. May block.
     pub(crate) fn text(&self, file: &str) -> Result<Arc<str>, String> {
         {
             let mut seen = self.seen.lock();
+            seen.last = Some(file.to_owned());
             if let Some(text) = seen.texts.get(file) {
                 return Ok(text.clone());
             }
@@ -133,7 +198,7 @@ mod tests {
     use super::*;
 
     fn files(read: impl Fn(&str) -> Result<String, String> + Send + Sync + 'static) -> SourceFiles {
-        SourceFiles::new(Arc::new(read))
+        SourceFiles::new(Arc::new(read), None)
     }
 
     #[test]

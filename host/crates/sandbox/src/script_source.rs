@@ -7,10 +7,10 @@ use wasmtime::{Result, StoreContextMut};
 
 use crate::contract::SCRIPT_SOURCE;
 use crate::guest::Guest;
-use crate::script::{ScriptAccess, ScriptModule, line};
+use crate::script::{Diagnostic, ScriptAccess, ScriptModule, line};
 
 type Store<'a> = StoreContextMut<'a, Guest>;
-type TextAnswer = (Result<Arc<str>, String>,);
+type TextAnswer = (Result<Arc<str>, Vec<Diagnostic>>,);
 
 /// Adds the interface to a linker. By hand, because generated code would copy the modules for each instance.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
@@ -29,13 +29,19 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
     })
 }
 
-/// Reads a file on a thread that may block.
+/// Reads a file on a thread that may block, and strips its types.
 async fn text(access: ScriptAccess, file: String) -> Result<TextAnswer> {
     let ScriptAccess::Compiling(files) = access else {
-        return Ok((Err("files are read when a script is compiled, not when it runs".into()),));
+        let message = "files are read when a script is compiled, not when it runs";
+        return Ok((Err(vec![Diagnostic::of_file(file, message)]),));
     };
-    let read = tokio::task::spawn_blocking(move || files.text(&file)).await;
-    Ok((read.unwrap_or_else(|error| Err(format!("reading it failed: {error}"))),))
+    let (reader, name) = (files.clone(), file.clone());
+    let read = tokio::task::spawn_blocking(move || reader.text(&name)).await;
+    let read = read.unwrap_or_else(|error| Err(format!("reading it failed: {error}")));
+    Ok((match read {
+        Ok(text) => files.javascript(&file, text).await,
+        Err(message) => Err(vec![Diagnostic::of_file(file, message)]),
+    },))
 }
 
 /// The list is shared: only the copy inside the instance is its own.

@@ -160,9 +160,13 @@ impl tasks::Host for Host {
 }
 
 impl source::Host for Host {
-    fn text(&mut self, file: String) -> Result<String, String> {
+    fn text(&mut self, file: String) -> Result<String, Vec<source::Diagnostic>> {
         let found = self.files.iter().find(|(name, _)| *name == file);
-        found.map(|(_, text)| text.clone()).ok_or_else(|| format!("there is no file `{file}`"))
+        let missing = || {
+            let message = format!("there is no file `{file}`");
+            vec![source::Diagnostic { file: file.clone(), position: None, message }]
+        };
+        found.map(|(_, text)| text.clone()).ok_or_else(missing)
     }
 
     fn modules(&mut self) -> Vec<source::Module> {

@@ -7,21 +7,30 @@ mod case;
 mod host;
 mod runner;
 mod snapshot;
+mod stripping;
 mod suite;
+mod test262;
 
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use wasmtime::error::Context as _;
 use wasmtime::{Result, bail, ensure};
 
 use crate::runner::Runner;
+use crate::test262::Purpose;
 
 const USAGE: &str = "\
 usage: harness snapshot IN OUT       makes the snapshot of the runner that cargo built
        harness conformance WASM [OTHER] [FILTER]
                                      runs the conformance suite; with two components, on both, and compares all outcomes
-       harness bench WASM            prints the times of fresh and warm calls";
+       harness types WASM [OTHER] [FILTER]
+                                     checks the type stripper in the same way
+       harness bench WASM            prints the times of fresh and warm calls
+       harness test262 WASM FOLDER LIST [--accept | FILTER]
+                                     runs the language's own tests, and compares what fails with a list, or writes the list,
+                                     or says why the tests with FILTER in their path fail";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,7 +40,13 @@ fn main() -> ExitCode {
         ["conformance", component] => conformance(component, None, ""),
         ["conformance", component, other] if other.ends_with(".wasm") => conformance(component, Some(other), ""),
         ["conformance", component, filter] => conformance(component, None, filter),
+        ["types", component] => types(component, None, ""),
+        ["types", component, other] if other.ends_with(".wasm") => types(component, Some(other), ""),
+        ["types", component, filter] => types(component, None, filter),
         ["bench", component] => read(component).and_then(|wasm| bench::run(&wasm)),
+        ["test262", component, folder, list] => test262(component, folder, list, Purpose::Compare),
+        ["test262", component, folder, list, "--accept"] => test262(component, folder, list, Purpose::Accept),
+        ["test262", component, folder, list, filter] => test262(component, folder, list, Purpose::Explain(filter)),
         _ => {
             println!("{USAGE}");
             return ExitCode::from(2);
@@ -56,6 +71,15 @@ fn snapshot(from: &str, to: &str) -> Result<()> {
     fs::write(to, &snapshot).with_context(|| format!("cannot write {to}"))?;
     println!("{to}: {} bytes; before the snapshot {}", snapshot.len(), component.len());
     Ok(())
+}
+
+fn test262(component: &str, folder: &str, list: &str, purpose: Purpose<'_>) -> Result<()> {
+    test262::run(&read(component)?, Path::new(folder), Path::new(list), purpose)
+}
+
+fn types(component: &str, other: Option<&str>, filter: &str) -> Result<()> {
+    let other = other.map(read).transpose()?;
+    stripping::run(&read(component)?, other.as_deref(), filter)
 }
 
 fn conformance(component: &str, other: Option<&str>, filter: &str) -> Result<()> {

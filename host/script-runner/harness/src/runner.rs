@@ -15,12 +15,14 @@ use crate::host::bindings::{Runner as World, RunnerPre};
 
 const TICK: Duration = Duration::from_millis(5);
 
-/// Ticks after which a call is stopped: one second.
+/// Ticks after which a call is stopped, unless more are given: one second.
 const TIMEOUT_TICKS: u64 = 200;
 
 /// The runner's component, ready for instances.
 pub(crate) struct Runner {
     pub(crate) engine: Engine,
+    /// Ticks after which a call or a compilation is stopped.
+    pub(crate) timeout_ticks: u64,
     pre: RunnerPre<Host>,
 }
 
@@ -51,6 +53,7 @@ pub(crate) enum Role {
 /// An instance with a script.
 pub(crate) struct Instance {
     pub(crate) store: Store<Host>,
+    timeout_ticks: u64,
     world: World,
 }
 
@@ -80,16 +83,16 @@ impl Runner {
                 thread::sleep(TICK);
             }
         });
-        Ok(Self { engine, pre })
+        Ok(Self { engine, timeout_ticks: TIMEOUT_TICKS, pre })
     }
 
     /// Makes an instance.
     pub(crate) fn instance(&self, host: Host) -> Result<Instance> {
         let mut store = Store::new(&self.engine, host);
         store.limiter(|host| &mut host.limits);
-        store.set_epoch_deadline(TIMEOUT_TICKS);
+        store.set_epoch_deadline(self.timeout_ticks);
         let world = self.pre.instantiate(&mut store)?;
-        Ok(Instance { store, world })
+        Ok(Instance { store, timeout_ticks: self.timeout_ticks, world })
     }
 
     /// Compiles a script. The outer error is a trap.
@@ -111,7 +114,7 @@ impl Instance {
     pub(crate) fn call(&mut self, role: &Role, function: &str, id: u64) -> Ending {
         let host = self.store.data_mut();
         (host.handler, host.job) = (Some(function.into()), id);
-        self.store.set_epoch_deadline(TIMEOUT_TICKS);
+        self.store.set_epoch_deadline(self.timeout_ticks);
         let (world, store) = (&self.world, &mut self.store);
         let nothing = |result: wasmtime::Result<Result<(), Problem>>| {
             result.map(|it| it.map(|()| "none".to_owned()).map_err(Ending::Reject))

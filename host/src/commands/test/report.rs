@@ -7,13 +7,16 @@ use saggar_sandbox::{Answer, CallError};
 use serde_json::{Value, json};
 
 use super::call::CallRecord;
+use super::limits::CallLimits;
 use super::recorder::{AddedJob, Recording};
 use crate::cli::author::Test;
 use crate::commands::{output, show};
 
-pub(super) fn print(args: &Test, record: &CallRecord) -> anyhow::Result<()> {
+pub(super) fn print(args: &Test, limits: &CallLimits, record: &CallRecord) -> anyhow::Result<()> {
     if args.json {
-        return output::json(&document(args, record).to_string()).map(drop);
+        let mut document = document(args, record);
+        document["limits"] = limits.document(args.role);
+        return output::json(&document.to_string()).map(drop);
     }
     print_recording(&record.recording);
     match &record.report.result {
@@ -26,6 +29,7 @@ pub(super) fn print(args: &Test, record: &CallRecord) -> anyhow::Result<()> {
     if args.repeat.is_some() {
         say!("{}", statistics(record));
     }
+    say!("{}", limits.describe(args.role));
     Ok(())
 }
 
@@ -34,8 +38,8 @@ fn print_recording(recording: &Recording) {
     for (source, text) in &recording.log {
         say!("  {:<8} | {text}", source_name(*source));
     }
-    if recording.dropped_lines > 0 {
-        say!("  {:<8} | and {} more lines", "host", recording.dropped_lines);
+    if recording.dropped_lines() > 0 {
+        say!("  {:<8} | and {} more lines, which a job's log would not keep", "host", recording.dropped_lines());
     }
     if let Some((current, total, message)) = &recording.progress {
         let times = if recording.reports == 1 { String::new() } else { format!(" ({} reports)", recording.reports) };
@@ -90,8 +94,8 @@ pub(super) fn reason(error: &CallError) -> &'static str {
 /// Returns what the calls cost on one line.
 fn costs(record: &CallRecord) -> String {
     let mut parts = Vec::new();
-    if let Some(fresh) = middle(&record.fresh) {
-        parts.push(format!("fresh {}", time_text(fresh)));
+    if let (Some(fresh), Some(instantiation)) = (middle(&record.fresh), middle(&record.instantiations)) {
+        parts.push(format!("fresh {} (instantiation {})", time_text(fresh), time_text(instantiation)));
     }
     parts.push(format!("call {}", time_text(middle(&record.durations).unwrap_or_default())));
     parts.push(format!("CPU {}", time_text(record.cpu)));
@@ -164,13 +168,14 @@ fn document(args: &Test, record: &CallRecord) -> Value {
         "status": if record.failed() { "FAILURE" } else { "SUCCESS" },
         "logs": recording.log.iter().map(|(source, text)| json!({ "source": source_name(*source), "text": text }))
             .collect::<Vec<_>>(),
-        "dropped_logs": recording.dropped_lines,
+        "dropped_logs": recording.dropped_lines(),
         "progress": recording.progress.as_ref().map(|(current, total, message)| {
             json!({ "current": current, "total": total, "message": message, "reports": recording.reports })
         }),
         "adds": recording.added.iter().map(added_document).collect::<Vec<_>>(),
         "dropped_adds": recording.dropped_jobs,
         "fresh_us": middle(&record.fresh).map(us),
+        "instantiation_us": middle(&record.instantiations).map(us),
         "call_us": middle(&record.durations).map(us),
         "cpu_us": us(record.cpu),
         "peak_memory_bytes": record.peak_memory,

@@ -4,18 +4,28 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use saggar::{Engine, Plugin};
+use saggar_sandbox::CallError;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::call::{CallRecord, Calls, Subject};
-use super::cases::{self, Case, ExpectedAdd, ExpectedProblem};
+use super::case::{Case, ExpectedAdd, ExpectedProblem};
+use super::cases;
+use super::limits::{AppTasks, Overrides};
 use super::report::{answer_text, error_text, reason, time_text};
-use super::target::{self, CallLimits, Code};
+use super::target::{Code, Function};
 use crate::cli::author::Test;
 use crate::commands::{CommandEnv, FAILURE, output, show};
 
 /// Texts in a difference are cut to this many characters.
 const SHOWN_CHARS: usize = 500;
+
+/// What the calls of all cases need.
+struct Suite {
+    tasks: AppTasks,
+    overrides: Overrides,
+    engine: Engine,
+}
 
 /// The result of one case.
 #[derive(Debug)]
@@ -26,20 +36,29 @@ struct CaseResult {
     /// How the call differs from what is expected; empty if it does not.
     differences: Vec<String>,
     took: Option<std::time::Duration>,
+    /// The task of the app whose limits the call had.
+    task: Option<String>,
 }
 
 /// Runs the files, and prints the result of each case as it is known.
-pub(super) async fn run(args: &Test, root: &Path, files: Vec<PathBuf>, env: &CommandEnv) -> anyhow::Result<u8> {
-    let limits = target::limits(args)?;
-    let engine = limits.engine(&env.builder(args.app_dir()))?;
+pub(super) async fn run(
+    args: &Test,
+    root: &Path,
+    app: Option<&Path>,
+    files: Vec<PathBuf>,
+    env: &CommandEnv,
+) -> anyhow::Result<u8> {
+    let (tasks, overrides) = (AppTasks::read(app, env), Overrides::of(args)?);
+    let engine = tasks.engine(&env.builder(args.app_dir()), &overrides)?;
+    let suite = Suite { tasks, overrides, engine };
     let mut results = Vec::new();
     for file in files {
         let place = super::shown(root, &file);
-        let of_file = match run_file(&engine, &limits, &file, &place).await {
+        let of_file = match suite.run_file(&file, &place).await {
             Ok(of_file) => of_file,
             // One broken file does not keep the others from being tested.
             Err(error) => {
-                vec![CaseResult { place, name: None, differences: vec![format!("{error:#}")], took: None }]
+                vec![CaseResult { differences: vec![format!("{error:#}")], ..CaseResult::new(place) }]
             }
         };
         if !args.json {
@@ -57,31 +76,53 @@ pub(super) async fn run(args: &Test, root: &Path, files: Vec<PathBuf>, env: &Com
     Ok(if failed > 0 { FAILURE } else { 0 })
 }
 
-async fn run_file(engine: &Engine, limits: &CallLimits, file: &Path, place: &str) -> anyhow::Result<Vec<CaseResult>> {
-    let cases = cases::read(file)?;
-    let stem = cases::stem(file);
-    let Some(code) = Code::beside(&stem)? else {
-        let stem = place.strip_suffix(cases::EXTENSION).unwrap_or(place);
-        bail!("there is nothing to test beside the file: neither {stem}.wasm nor {stem}.js exists");
-    };
-    let plugin = code.load(engine).await?;
-    let mut results = Vec::new();
-    for (number, case) in (1..).zip(cases) {
-        let (differences, took) = match run_case(plugin.clone(), limits, &case).await {
-            Ok(record) => (differences(&case, &record), record.durations.first().copied()),
-            Err(error) => (vec![format!("{error:#}")], None),
+impl Suite {
+    async fn run_file(&self, file: &Path, place: &str) -> anyhow::Result<Vec<CaseResult>> {
+        let cases = cases::read(file)?;
+        let stem = cases::stem(file);
+        let Some(code) = Code::beside(&stem)? else {
+            let stem = place.strip_suffix(cases::EXTENSION).unwrap_or(place);
+            bail!("there is nothing to test beside the file: none of {stem}.wasm, {stem}.js and {stem}.ts exists");
         };
-        results.push(CaseResult { place: format!("{place}#{number}"), name: case.name, differences, took });
+        let plugin = code.load(&self.engine).await?;
+        let mut results = Vec::new();
+        for (number, case) in (1..).zip(cases) {
+            let mut result = CaseResult::new(format!("{place}#{number}"));
+            if let Err(error) = self.run_case(&plugin, &code, &case, &mut result).await {
+                result.differences.push(format!("{error:#}"));
+            }
+            results.push(CaseResult { name: case.name, ..result });
+        }
+        Ok(results)
     }
-    Ok(results)
+
+    async fn run_case(&self, plugin: &Plugin, code: &Code, case: &Case, result: &mut CaseResult) -> anyhow::Result<()> {
+        let role = case.role()?;
+        let input = super::input(role, &case.args(), case.input())?;
+        plugin.check_role(role.into())?;
+        let function = Function { code: code.clone(), handler: case.handler.clone() };
+        let limits = self.tasks.limits_of(&function, role, case.task.as_deref(), &self.overrides)?;
+        result.task = limits.task().map(|task| task.id.to_string());
+        let calls = Calls { input, handler: case.handler.clone(), timeout: limits.timeout(role), times: None };
+        let record = Subject::new(plugin.clone(), &limits).call_times(&calls).await;
+        result.took = record.durations.first().copied();
+        result.differences = differences(case, &record);
+        if case.problem.is_none() && record.report.result.as_ref().is_err_and(is_over_limit) {
+            result.differences.push(limits.describe(role));
+        }
+        Ok(())
+    }
 }
 
-async fn run_case(plugin: Plugin, limits: &CallLimits, case: &Case) -> anyhow::Result<CallRecord> {
-    let role = case.role()?;
-    let input = super::input(role, &case.args(), case.input())?;
-    plugin.check_role(role.into())?;
-    let calls = Calls { input, handler: case.handler.clone(), timeout: limits.timeout(role), times: None };
-    Ok(Subject::new(plugin, limits.sandbox()).call_times(&calls).await)
+impl CaseResult {
+    fn new(place: String) -> Self {
+        Self { place, name: None, differences: Vec::new(), took: None, task: None }
+    }
+}
+
+/// Returns whether a call failed because of a limit that a task sets.
+fn is_over_limit(error: &CallError) -> bool {
+    ["timeout", "out-of-memory"].contains(&reason(error))
 }
 
 /// Returns how a call differs from what is expected.
@@ -193,6 +234,7 @@ fn document(result: &CaseResult) -> Value {
     json!({
         "place": result.place,
         "name": result.name,
+        "task": result.task,
         "passed": result.differences.is_empty(),
         "differences": result.differences,
         "call_us": result.took.map(|took| took.as_secs_f64() * 1e6),

@@ -1,20 +1,17 @@
-//! What the command line names: a function of a plugin or script, or files with tests; and the limits of its calls.
+//! What the command line names: a function of a plugin or script, or files with tests.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
-use saggar::{CodeFile, Engine, HostBuilder, Plugin, Task};
+use saggar::{CodeFile, Engine, Plugin, Reference, Task};
 use saggar_definition::{ScriptFiles, Variable, is_script_file, read_task, resolve_inside};
-use saggar_sandbox::{Limits, ScriptError};
+use saggar_sandbox::ScriptError;
 use serde_json::json;
 
 use super::cases;
 use crate::cli::author::{RoleArg, Test};
-
-/// How many sandboxes exist at once: one, and spare ones for plugins with several memories.
-const SANDBOXES: u32 = 8;
 
 /// What is tested.
 #[derive(Debug)]
@@ -23,6 +20,8 @@ pub(super) enum Target {
     /// Test files below `root`.
     Files {
         root: PathBuf,
+        /// The app that they are in.
+        app: Option<PathBuf>,
         files: Vec<PathBuf>,
     },
 }
@@ -39,19 +38,54 @@ pub(super) struct Function {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Code {
     /// A component's file.
-    Component(PathBuf),
+    Component { path: PathBuf, place: Option<AppPlace> },
     /// A script of an app.
-    Script {
-        app: PathBuf,
-        /// Its path in the app, such as `scripts/mail/send.js`.
-        file: String,
-    },
+    Script(AppPlace),
+}
+
+/// The place of a file of code in an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AppPlace {
+    pub(super) app: PathBuf,
+    /// The path in the app, such as `scripts/mail/send.js`.
+    pub(super) file: String,
+}
+
+impl AppPlace {
+    /// Returns the place of an existing file below one of these directories of an app; `None` if it is elsewhere.
+    fn of(path: &Path, directories: &[&str]) -> anyhow::Result<Option<Self>> {
+        // The parent of a file in the current directory is empty.
+        let directory = Path::new(".").join(path.parent().unwrap_or(Path::new("")));
+        let directory = directory.canonicalize().with_context(|| format!("cannot open {}", directory.display()))?;
+        let path = directory.join(path.file_name().unwrap_or_default());
+        let is_of_app = |directory: &&Path| {
+            directories.iter().any(|name| directory.ends_with(name)) && directory.with_file_name("tasks").is_dir()
+        };
+        let app = path.ancestors().skip(1).find(is_of_app).and_then(Path::parent);
+        let file = app.and_then(|app| path.strip_prefix(app).ok()?.to_str());
+        Ok(app.zip(file).map(|(app, file)| Self { app: app.to_owned(), file: file.to_owned() }))
+    }
+
+    /// Returns how a task refers to the code; `None` if no task can, because a name in the path has a dot.
+    fn code(&self) -> Option<CodeFile> {
+        let (stem, _) = self.file.rsplit_once('.')?;
+        let (directory, name) = stem.split_once('/')?;
+        let function = if directory == "scripts" { ".Any" } else { "" };
+        let reference = format!("{directory}.{}{function}", name.replace('/', "."));
+        let task = (!name.contains('.')).then(|| task_of(&reference, &json!({})).ok())??;
+        Some(task.process.value.code)
+    }
+}
+
+/// Returns the app that a test file is in.
+fn app_of(test_file: &Path) -> anyhow::Result<Option<PathBuf>> {
+    Ok(AppPlace::of(test_file, &cases::DIRECTORIES)?.map(|place| place.app))
 }
 
 impl Code {
     /// Returns the code that a test file without its extension `.test.json` is about; `None` if there is none.
     pub(super) fn beside(stem: &Path) -> anyhow::Result<Option<Self>> {
-        let files = ["wasm", "js"].map(|extension| stem.with_added_extension(extension));
+        let files = ["wasm", "js", "ts"].map(|extension| stem.with_added_extension(extension));
         files.iter().find(|file| file.is_file()).map(|file| Self::of_file(file)).transpose()
     }
 
@@ -59,26 +93,27 @@ impl Code {
     fn of_file(path: &Path) -> anyhow::Result<Self> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if !is_script_file(name) {
-            return Ok(Self::Component(path.to_owned()));
+            return Ok(Self::Component { path: path.to_owned(), place: AppPlace::of(path, &["plugins"])? });
         }
-        // The parent of a file in the current directory is empty.
-        let directory = Path::new(".").join(path.parent().unwrap_or(Path::new("")));
-        let directory = directory.canonicalize().with_context(|| format!("cannot open {}", directory.display()))?;
-        let path = directory.join(name);
-        let app_of = |scripts: &&Path| scripts.ends_with("scripts") && scripts.with_file_name("tasks").is_dir();
-        let app = path.ancestors().skip(1).find(app_of).and_then(Path::parent);
-        let file = app.and_then(|app| path.strip_prefix(app).ok()?.to_str());
-        let (Some(app), Some(file)) = (app, file) else {
-            bail!("{} is not below the directory `scripts` of an app, beside `tasks`", path.display());
-        };
-        Ok(Self::Script { app: app.to_owned(), file: file.to_owned() })
+        let place = AppPlace::of(path, &["scripts"])?;
+        place.map(Self::Script).with_context(|| {
+            format!("{} is not below the directory `scripts` of an app, beside `tasks`", path.display())
+        })
+    }
+
+    /// Returns the place in an app.
+    pub(super) fn place(&self) -> Option<&AppPlace> {
+        match self {
+            Self::Component { place, .. } => place.as_ref(),
+            Self::Script(place) => Some(place),
+        }
     }
 
     /// Loads the code.
     pub(super) async fn load(&self, engine: &Engine) -> anyhow::Result<Plugin> {
         match self {
-            Self::Component(path) => engine.load(path).await.with_context(|| path.display().to_string()),
-            Self::Script { app, file } => {
+            Self::Component { path, .. } => engine.load(path).await.with_context(|| path.display().to_string()),
+            Self::Script(AppPlace { app, file }) => {
                 let files = ScriptFiles::of(app);
                 let read = move |file: &str| files.read(file).map_err(|error| error.to_string());
                 engine.load_script(file, &[], Arc::new(read)).await.map_err(|error| script_error(file, error))
@@ -105,12 +140,13 @@ impl Target {
         let path = Path::new(&args.target);
         if path.is_dir() {
             only_files(args)?;
-            return Ok(Self::Files { root: path.to_owned(), files: cases::find(path)? });
+            let (root, app) = (path.to_owned(), Some(path.to_owned()));
+            return Ok(Self::Files { root, app, files: cases::find(path)? });
         }
         if cases::is_test_file(path) {
             only_files(args)?;
             let root = path.parent().unwrap_or(Path::new("")).to_owned();
-            return Ok(Self::Files { root, files: vec![path.to_owned()] });
+            return Ok(Self::Files { root, app: app_of(path)?, files: vec![path.to_owned()] });
         }
         let handler = args.handler.clone();
         if path.is_file() {
@@ -136,65 +172,53 @@ fn only_files(args: &Test) -> anyhow::Result<()> {
     let is_alone = args.args.is_empty()
         && args.input.is_none()
         && args.handler.is_none()
+        && args.task.is_none()
         && args.repeat.is_none()
         && args.role == RoleArg::Processor;
     if !is_alone {
-        bail!("test files contain their own arguments, roles and handlers; give only their path");
+        bail!("test files contain their own arguments, roles, handlers and tasks; give only their path");
     }
     Ok(())
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.reference(), &self.code) {
+            (Some(reference), _) => write!(f, "{reference}"),
+            (None, Code::Component { path, .. }) => write!(f, "{}", path.display()),
+            (None, Code::Script(place)) => write!(f, "{}", place.file),
+        }
+    }
 }
 
 impl Function {
     /// Finds the file of a reference in an app.
     fn of_reference(app: &Path, text: &str) -> anyhow::Result<Self> {
-        let task = task(text, &json!({}))?;
+        let task = task_of(text, &json!({}))?;
         let reference = &task.process.value;
-        let file = reference.code.file();
         let root = app.canonicalize().with_context(|| format!("cannot open the app {}", app.display()))?;
+        let file = match reference.code {
+            CodeFile::Plugin(_) => reference.code.file(),
+            CodeFile::Script(_) => ScriptFiles::of(&root).entry(&reference.code.file())?,
+        };
         let path = resolve_inside(&root, Path::new(&file))
             .with_context(|| format!("{}: cannot open {file}; `--app` names the app", app.display()))?;
+        let place = AppPlace { app: root, file };
         let code = match reference.code {
-            CodeFile::Plugin(_) => Code::Component(path),
-            CodeFile::Script(_) => Code::Script { app: root, file },
+            CodeFile::Plugin(_) => Code::Component { path, place: Some(place) },
+            CodeFile::Script(_) => Code::Script(place),
         };
         Ok(Self { code, handler: reference.handler.clone() })
     }
-}
 
-/// The limits of calls: those of a task without any, or with what the command line says.
-#[derive(Debug)]
-pub(super) struct CallLimits {
-    task: Task,
-    timeout: Option<Duration>,
-}
-
-/// Returns the limits of the command line.
-pub(super) fn limits(args: &Test) -> anyhow::Result<CallLimits> {
-    let sandbox = match &args.memory {
-        Some(memory) => json!({ "sandbox": { "memory": memory } }),
-        None => json!({}),
-    };
-    Ok(CallLimits { task: task("plugins.any", &sandbox)?, timeout: args.timeout })
-}
-
-impl CallLimits {
-    pub(super) fn engine(&self, builder: &HostBuilder) -> anyhow::Result<Engine> {
-        Ok(builder.start_engine(SANDBOXES, self.task.sandbox.memory_bytes, true)?)
-    }
-
-    pub(super) fn sandbox(&self) -> Limits {
-        Limits { memory: self.task.sandbox.memory_bytes, reuse: self.task.sandbox.reuse }
-    }
-
-    /// Returns the timeout of a call of this role.
-    pub(super) fn timeout(&self, role: RoleArg) -> Duration {
-        let default = if role == RoleArg::Processor { self.task.timeout } else { self.task.sandbox.event_timeout };
-        self.timeout.unwrap_or(default)
+    /// Returns how a task of the app refers to the function; `None` if it is not in an app.
+    pub(super) fn reference(&self) -> Option<Reference> {
+        Some(Reference { code: self.code.place()?.code()?, handler: self.handler.clone() })
     }
 }
 
 /// Reads the definition of a task with this processor, so that references and limits have one syntax and one default.
-fn task(process: &str, more: &serde_json::Value) -> anyhow::Result<Task> {
+pub(super) fn task_of(process: &str, more: &serde_json::Value) -> anyhow::Result<Task> {
     let mut definition = more.clone();
     definition["process"] = process.into();
     read_task("tasks/test.json", definition.to_string().as_bytes(), &|_| Variable::Unset).map_err(|problems| {

@@ -81,6 +81,13 @@ const processors = {
   passed: () => tasks.add("nowhere"),
   ident: (job) => String(job.id),
   random: () => Math.random(),
+
+  // Only for the guest that is built with componentize-js, which has the web's APIs and awaits promises.
+  async web(_job, url) {
+    const { host, searchParams } = new URL(url);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return { host, q: searchParams.get("q"), bytes: [...new TextEncoder().encode("ü")] };
+  },
 };
 
 export const { processor, idSource, addHandler, progressHandler, successHandler, errorHandler } = plugin({

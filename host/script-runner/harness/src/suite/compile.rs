@@ -22,10 +22,14 @@ fn syntax() -> Vec<Case> {
         broken("TypeScript in a file of JavaScript", "function f(a: number) {}", "scripts/task.js:1:13", "SyntaxError"),
         broken("a NUL character", "var a;\nvar b = '\0'", "scripts/task.js", "line 2 has a NUL character"),
         Case::new("a missing file").file("scripts/a.js", "").file("scripts/b.js", "").has(&[]),
-        Case::new("a file of TypeScript")
-            .file("scripts/a.ts", "")
-            .fails("scripts/a.ts", "is not JavaScript: compile it"),
-        Case::new("a file of no known kind").file("scripts/a.txt", "").fails("scripts/a.txt", "does not end in `.js`"),
+        Case::new("a file of TypeScript, without types").file("scripts/a.ts", "function f() {}").has(&["f"]),
+        Case::new("a file of no known kind")
+            .file("scripts/a.txt", "")
+            .fails("scripts/a.txt", "no extension of a script"),
+        Case::new("a file of CommonJS").file("scripts/a.cjs", "").fails("scripts/a.cjs", "that can run here"),
+        Case::new("declarations of TypeScript")
+            .file("scripts/a.d.ts", "")
+            .fails("scripts/a.d.ts", "write `import type`"),
         Case::new("a file outside of scripts").file("tasks/a.js", "").fails("tasks/a.js", "is not below `scripts/`"),
         Case::script("an empty file", "").has(&[]),
     ]

@@ -3,8 +3,12 @@
 use crate::case::Case;
 use crate::runner::Role;
 
-/// The original's script, but for a slip of the pen in it.
-pub(crate) const SEED: &str = include_str!("../../scripts/seed.js");
+/// The original's script, but for a slip of the pen in it, with its loop: the two scripts of an example.
+pub(crate) const SEED: &str = concat!(
+    include_str!("../../../../../examples/apps/yao/scripts/task.js"),
+    "\n",
+    include_str!("../../../../../examples/apps/yao/scripts/loop.js")
+);
 
 pub(crate) fn cases() -> Vec<Case> {
     [document(), roles(), results(), ids(), state()].into_iter().flatten().collect()
@@ -40,7 +44,9 @@ fn document() -> Vec<Case> {
             .answers("none")
             .events(&["info OnError: #7 it failed"]),
     ];
-    let added: Vec<String> = (1..100).map(|number| format!("add test [\"进入任务{number}\"]")).collect();
+    let added: Vec<String> = (1..100)
+        .map(|number| format!(r#"add-with test ["进入任务{number}"] {{"key":"test/7/process/{}"}}"#, number - 1))
+        .collect();
     let added: Vec<&str> = added.iter().map(String::as_str).collect();
     cases.push(Case::script("the document's 99 jobs", SEED).process("task", "[]").answers("null").events(&added));
     cases.push(
@@ -48,7 +54,10 @@ fn document() -> Vec<Case> {
             .process("task", "[]")
             .refusing("queue-full", "the queue is full")
             .answers("true")
-            .events(&["add test [1]", "warn tasks.test.add answers 0: the queue is full (queue-full)"]),
+            .events(&[
+                r#"add-with test [1] {"key":"test/7/process/0"}"#,
+                "warn tasks.test.add answers 0: the queue is full (queue-full)",
+            ]),
     );
     cases
 }
@@ -168,7 +177,7 @@ fn state() -> Vec<Case> {
         Case::script("the top level may call tasks", "const id = Process('tasks.other.add', 1); const f = () => id")
             .process("f", "[]")
             .answers("1001")
-            .events(&["add other [1]"]),
+            .events(&["add-with other [1] {}"]),
         Case::script(
             "a top level that fails runs again",
             "var runs = 0; const x = Process('tasks.x.get', 1); function f() { return 1 }",

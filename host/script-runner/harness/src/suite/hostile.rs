@@ -32,11 +32,24 @@ fn memory() -> Vec<Case> {
     vec![
         body("a string of 1 GiB", "return 'x'.repeat(2 ** 30)")
             .retries("exception", "RangeError: invalid string length (scripts/task.js:2:"),
-        body("a string of 256 MiB", "return 'x'.repeat(2 ** 28)")
-            .retries("exception", "out of memory (scripts/task.js:2:"),
-        body("arrays without end", "const a = []; for (;;) a.push(new Array(1e5).fill(a))")
-            .retries("exception", "out of memory"),
-        body("a buffer of 1 GiB", "return new ArrayBuffer(2 ** 30)").retries("exception", ""),
+        body("a string of 256 MiB", "return 'x'.repeat(2 ** 28)").traps("unreachable"),
+        body("arrays without end", "const a = []; for (;;) a.push(new Array(1e5).fill(a))").traps("unreachable"),
+        body("many small objects", "let a; for (;;) a = { a }").traps("unreachable"),
+        body("a promise that runs out of memory", "return (async () => { await null; 'x'.repeat(2 ** 28) })()")
+            .traps("unreachable"),
+        body("a buffer of 1 GiB", "return new ArrayBuffer(2 ** 30)").traps("unreachable"),
+        body(
+            "another failure after memory was refused",
+            "try { 'x'.repeat(2 ** 28) } catch {} throw new TypeError('mine')",
+        )
+        .retries("exception", "TypeError: mine (scripts/task.js:2:"),
+        body("an error that only says out of memory", "throw new InternalError('out of memory')")
+            .retries("exception", "InternalError: out of memory (scripts/task.js:2:"),
+        body("a call after one without memory", "if (args[0]) 'x'.repeat(2 ** 28); return 1")
+            .process("f", "[true]")
+            .traps("unreachable")
+            .process("f", "[]")
+            .answers("1"),
         body(
             "memory that is caught is given back",
             "try { const a = []; for (;;) a.push('x'.repeat(1e6) + a.length) } catch {} return 1",
@@ -81,7 +94,7 @@ fn pollution() -> Vec<Case> {
     vec![
         Case::body("JSON and prototypes that are replaced", "JSON.stringify = () => 'x'; JSON.parse = null; Array.prototype.map = Array.prototype.join = Array.prototype.push = null; Object.keys = Object.defineProperty = null; if (globalThis.Promise) Promise.prototype.then = () => {}; globalThis.Promise = null; Function.prototype.call = Function.prototype.apply = null; Map.prototype.get = Map.prototype.set = null; return Process('tasks.a.add', { b: [1] })")
             .answers("1001")
-            .events(&[r#"add a [{"b":[1]}]"#])
+            .events(&[r#"add-with a [{"b":[1]}] {"key":"test/7/process/0"}"#])
             .process("f", "[1]")
             .answers("1002"),
         Case::body("async functions without Promise", "globalThis.Promise = undefined; return (async () => { await null; return 4 })()").answers("4"),
@@ -94,7 +107,7 @@ fn pollution() -> Vec<Case> {
             .process("f", "[]")
             .answers("\"mine\"")
             .events(&[
-                r#"add a ["mine"]"#,
+                r#"add-with a ["mine"] {"key":"test/7/process/0"}"#,
                 "warn the script set Object.prototype.toJSON, which would change the next job's calls; the next job gets a fresh context",
             ])
             .process("f", "[]")

@@ -3,7 +3,7 @@
 use crate::case::Case;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [imports(), refused()].into_iter().flatten().collect()
+    [imports(), refused(), all_errors()].into_iter().flatten().collect()
 }
 
 fn imports() -> Vec<Case> {
@@ -79,12 +79,17 @@ fn refused() -> Vec<Case> {
         import("a URL", "import 'https://example.com/x.js'", "scripts/a/b.js:2:8", "cannot be imported"),
         import("an absolute path", "import '/etc/passwd'", "scripts/a/b.js:2:8", "cannot be imported"),
         import("a path out of scripts", "import '../../tasks/x.js'", "scripts/a/b.js:2:8", "leads out of `scripts/`"),
-        import("TypeScript", "import './x.ts'", "scripts/a/b.js:2:8", "is not JavaScript: compile it"),
-        import("no extension", "import './x'", "scripts/a/b.js:2:8", "does not end in `.js`"),
+        import("TypeScript with tags", "import './x.tsx'", "scripts/a/b.js:2:8", "that can run here"),
+        import(
+            "no extension",
+            "import './x'",
+            "scripts/a/b.js:2:8",
+            "no extension of a script: write the name of the file",
+        ),
         import(
             "a missing file that is imported",
             "import './x.js'",
-            "scripts/a/x.js",
+            "scripts/a/b.js:2:8",
             "there is no file `scripts/a/x.js`",
         ),
         import("attributes", "import x from './x.js' with { type: 'json' }", "scripts/a/b.js:2:15", "with attributes"),
@@ -96,7 +101,7 @@ fn refused() -> Vec<Case> {
         Case::new("an import that the file does not export")
             .file("scripts/a.js", "\nimport { x } from './b.js'; export function f() {}")
             .file("scripts/b.js", "export const y = 1")
-            .fails("scripts/a.js:2:21", "'x'"),
+            .fails("scripts/a.js:2:19", "'x'"),
         Case::script("import() of a module of Node", "async function f() { await import('fs') }")
             .process("f", "[]")
             .retries("exception", "`fs` cannot be imported"),
@@ -107,6 +112,49 @@ fn refused() -> Vec<Case> {
     ]
 }
 
+fn all_errors() -> Vec<Case> {
+    let broken = |name: &str| format!("export function {name}() {{\n  return 1 +;\n}}");
+    vec![
+        Case::new("errors of several files")
+            .file("scripts/a.js", "import './b.js';\nimport './c.js';\nimport fs from 'fs';\nimport './missing.js';\nexport function f() {}")
+            .file("scripts/b.js", broken("b"))
+            .file("scripts/c.js", "import './d.js';\nimport './missing.js';\nlet = = 1")
+            .file("scripts/d.js", broken("d"))
+            .fails("scripts/b.js:2:13", "SyntaxError")
+            .fails("scripts/c.js:3:5", "SyntaxError: variable name expected")
+            .fails("scripts/d.js:2:13", "SyntaxError")
+            .fails("scripts/c.js:2:8", "there is no file `scripts/missing.js`")
+            .fails("scripts/a.js:3:16", "`fs` cannot be imported")
+            .fails("scripts/a.js:4:8", "there is no file `scripts/missing.js`"),
+        Case::new("a broken entry with broken imports")
+            .file("scripts/a.js", "// import './no.js'\nimport { b } from './b.js';\n\nexport function f() {\n  return b(;\n}")
+            .file("scripts/b.js", broken("b"))
+            .fails("scripts/a.js:5:12", "SyntaxError")
+            .fails("scripts/b.js:2:13", "SyntaxError"),
+        Case::new("an error that two files import is reported once")
+            .file("scripts/a.js", "import './b.js';\nimport './c.js';")
+            .file("scripts/b.js", "import './d.js'")
+            .file("scripts/c.js", "import './d.js'")
+            .file("scripts/d.js", broken("d"))
+            .fails("scripts/d.js:2:13", "SyntaxError"),
+        Case::new("what several files do not export")
+            .file("scripts/a.js", "import { x } from './b.js';\nimport {\n  y,\n} from './c.js';\nexport function f() {}")
+            .file("scripts/b.js", "import z from './c.js';\nexport const a = 1")
+            .file("scripts/c.js", "export const a = 1")
+            .fails("scripts/b.js:1:15", "'default' in module 'scripts/c.js'"),
+        Case::new("what a file of TypeScript does not export")
+            .file("scripts/a.ts", "import { T } from './b.ts';\nexport function f() {}")
+            .file("scripts/b.ts", "export const a = 1")
+            .fails("scripts/a.ts:1:19", "'T' in module 'scripts/b.ts'; write `import type`"),
+        Case::new("imports between JavaScript and TypeScript")
+            .file("scripts/a.ts", "import { b } from './b.js'; export function f() { return b() }")
+            .file("scripts/b.js", "import { c } from './c.mts'; export const b = () => c + 1")
+            .file("scripts/c.mts", "export const c = 1")
+            .process("f", "[]")
+            .answers("2"),
+    ]
+}
+
 /// Files that import each other in a longer row than is compiled.
 fn many_files() -> Case {
     let mut case = Case::new("too many files in a row");
@@ -114,5 +162,5 @@ fn many_files() -> Case {
         let name = format!("scripts/f{number}.js");
         case = case.file(&name, format!("import './f{}.js'", number + 1));
     }
-    case.fails("scripts/f32.js", "at most 32 files import each other in a row")
+    case.fails("scripts/f31.js:1:8", "at most 32 files import each other in a row")
 }

@@ -4,7 +4,7 @@ use crate::case::Case;
 use crate::runner::Role;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [adding(), reading(), progress(), unknown()].into_iter().flatten().collect()
+    [adding(), keys(), reading(), progress(), unknown()].into_iter().flatten().collect()
 }
 
 fn adding() -> Vec<Case> {
@@ -12,20 +12,24 @@ fn adding() -> Vec<Case> {
     vec![
         body("add", "return Process('tasks.mail.send.add', 'a', undefined, { b: [1n < 2] }, () => 1)")
             .answers("1001")
-            .events(&[r#"add mail.send ["a",null,{"b":[true]},null]"#]),
-        body("add without arguments", "return Process('tasks.a.add')").answers("1001").events(&["add a []"]),
-        body("names without regard to case", "Process('Tasks.Mail.ADD', 1); Progress('TASKS.Mail.Add', 2)")
-            .events(&["add Mail [1]", "add Mail [2]"]),
+            .events(&[r#"add-with mail.send ["a",null,{"b":[true]},null] {"key":"test/7/process/0"}"#]),
+        body("add without arguments", "return Process('tasks.a.add')")
+            .answers("1001")
+            .events(&[r#"add-with a [] {"key":"test/7/process/0"}"#]),
+        body("names without regard to case", "Process('Tasks.Mail.ADD', 1); Progress('TASKS.Mail.Add', 2)").events(&[
+            r#"add-with Mail [1] {"key":"test/7/process/0"}"#,
+            r#"add-with Mail [2] {"key":"test/7/process/1"}"#,
+        ]),
         body("a later add", "return Process('tasks.a.addLater', 1500, 'x')")
             .answers("1001")
-            .events(&[r#"add-later a ["x"] 1500"#]),
-        body("an add with options", "return Process('tasks.a.addWith', { key: 'k' }, 'x')")
-            .answers("1001")
-            .events(&[r#"add-with a ["x"] {"key":"k"}"#]),
+            .events(&[r#"add-with a ["x"] {"key":"test/7/process/0","delay_ms":1500}"#]),
         body("an add that is refused", "return Process('tasks.a.add')")
             .refusing("budget-spent", "enough")
             .answers("0")
-            .events(&["add a []", "warn tasks.a.add answers 0: enough (budget-spent)"]),
+            .events(&[
+                r#"add-with a [] {"key":"test/7/process/0"}"#,
+                "warn tasks.a.add answers 0: enough (budget-spent)",
+            ]),
         body("an add to an unknown task", "Process('tasks.nosuch.add')")
             .refusing("unknown-task", "there is no task `nosuch`")
             .retries("unknown-task", "there is no task `nosuch` (scripts/task.js:2:"),
@@ -35,6 +39,54 @@ fn adding() -> Vec<Case> {
         body("arguments that are no JSON", "Process('tasks.a.add', 1n)").retries("exception", "BigInt"),
         body("arguments in a circle", "const a = []; a[0] = a; Process('tasks.a.add', a)")
             .retries("exception", "circular reference"),
+    ]
+}
+
+/// The keys that keep a repeated call from adding jobs twice.
+fn keys() -> Vec<Case> {
+    let body = Case::body;
+    let first = r#"{"key":"test/7/process/0"}"#;
+    let add = "function f(id) { Process('tasks.a.add') }";
+    let in_role = |name, role: Role, options: &str| {
+        Case::script(name, add).call(role, "f").events(&[&format!("add-with a [] {options}")])
+    };
+    vec![
+        body("a repeated call has the same keys", "Process('tasks.a.add')")
+            .events(&[&format!("add-with a [] {first}")])
+            .process("f", "[]")
+            .events(&[&format!("add-with a [] {first}")])
+            .process("f", "[]")
+            .for_job(8)
+            .events(&[r#"add-with a [] {"key":"test/8/process/0"}"#]),
+        body("an add with options", "return Process('tasks.a.addWith', { priority: 1 }, 'x')")
+            .answers("1001")
+            .events(&[r#"add-with a ["x"] {"priority":1,"key":"test/7/process/0"}"#]),
+        body("an add with a key", "Process('tasks.a.addWith', { key: 'k' }, 'x'); Process('tasks.a.add')").events(&[
+            r#"add-with a ["x"] {"key":"k"}"#,
+            r#"add-with a [] {"key":"test/7/process/1"}"#,
+        ]),
+        body("an add without a key", "Process('tasks.a.addWith', { key: null, priority: 1 })")
+            .events(&[r#"add-with a [] {"priority":1}"#]),
+        body("options that are no object", "Process('tasks.a.addWith', [1])").events(&["add-with a [] [1]"]),
+        body("options with a setter above them", "Object.defineProperty(Object.prototype, 'key', { set() { throw 1 }, configurable: true }); Process('tasks.a.addWith', {})")
+            .events(&[&format!("add-with a [] {first}")]),
+        in_role("a key in the add handler", Role::OnAdd, r#"{"key":"test/7/add/0"}"#),
+        in_role("a key in the success handler", Role::OnSuccess("1".into()), r#"{"key":"test/7/success/0"}"#),
+        in_role("a key in the error handler", Role::OnError("no".into()), r#"{"key":"test/7/error/0"}"#),
+        in_role("no key in the progress handler", Role::OnProgress(1, 2, "".into()), "{}"),
+        in_role("no key in next", Role::Next, "{}"),
+        Case::script("no key at the top level", "Process('tasks.a.add', 1); function f() { Process('tasks.a.add', 2) }")
+            .process("f", "[]")
+            .events(&["add-with a [1] {}", r#"add-with a [2] {"key":"test/7/process/0"}"#]),
+        body("other arguments at the same position", "return Process('tasks.a.add', Math.random() * 0)")
+            .refusing("key-reused", "it has [1]")
+            .answers("0")
+            .events(&[
+                r#"add-with a [0] {"key":"test/7/process/0"}"#,
+                "warn tasks.a.add answers 0: job number 0 (from 0) that this call adds differs from the one that the same call \
+                 added before, which is kept: add the same jobs in the same order each time, or use `addWith` with a `key` of your \
+                 own or `null`; it has [1] (key-reused)",
+            ]),
     ]
 }
 

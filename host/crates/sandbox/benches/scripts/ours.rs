@@ -1,0 +1,108 @@
+//! Saggar's sandbox.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use saggar_job::{JobId, LogSource, Problem};
+use saggar_sandbox::{Call, Engine, EngineOptions, Input, JobContext, Limits, Plugin, Sandbox, Services, TaskJob};
+
+use crate::Script;
+use crate::bare::ARGS;
+
+/// A plugin, or a script.
+pub(crate) struct Ours {
+    plugin: Plugin,
+    handler: Option<Arc<str>>,
+}
+
+/// A sandbox with what each call of it gets.
+pub(crate) struct Calls {
+    sandbox: Sandbox,
+    job: JobContext,
+    args: Arc<str>,
+    services: Arc<dyn Services>,
+}
+
+impl Ours {
+    pub(crate) async fn script(runner: &'static [u8], script: Script) -> anyhow::Result<Self> {
+        let options =
+            EngineOptions { script_runner: Some(runner), tuned_for_scripts: true, ..EngineOptions::default() };
+        let engine = Engine::new(options)?;
+        let read = Arc::new(move |_: &str| Ok(script.text.to_owned()));
+        let plugin = engine.load_script("scripts/task.js", &[script.function.to_owned()], read).await?;
+        Ok(Self { plugin, handler: Some(script.function.into()) })
+    }
+
+    pub(crate) async fn plugin(component: &[u8], tuned_for_scripts: bool) -> anyhow::Result<Self> {
+        let file = tempfile::Builder::new().suffix(".wasm").tempfile()?;
+        std::fs::write(file.path(), component)?;
+        let engine = Engine::new(EngineOptions { tuned_for_scripts, ..EngineOptions::default() })?;
+        Ok(Self { plugin: engine.load(file.path()).await?, handler: None })
+    }
+
+    /// Makes a sandbox whose instance serves so many calls.
+    pub(crate) fn sandbox(&self, reuse: u32) -> Calls {
+        let (task, handler) = (Arc::from("bench"), self.handler.clone());
+        Calls {
+            sandbox: Sandbox::new(self.plugin.clone(), Limits { memory: 64 << 20, reuse }),
+            job: JobContext { id: JobId(1), task, attempt: 1, max_attempts: 1, handler, trace_parent: None },
+            args: ARGS.into(),
+            services: Arc::new(NoServices),
+        }
+    }
+}
+
+impl Calls {
+    pub(crate) async fn call(&mut self) -> anyhow::Result<()> {
+        let call = Call {
+            job: self.job.clone(),
+            input: Input::Process { args: self.args.clone() },
+            timeout: Duration::from_secs(300),
+            services: self.services.clone(),
+        };
+        match self.sandbox.call(call).await.result {
+            Ok(_) => Ok(()),
+            Err(error) => anyhow::bail!("{:?}", error.problem()),
+        }
+    }
+}
+
+/// Services that do nothing.
+struct NoServices;
+
+impl NoServices {
+    fn refusal<T>() -> Result<T, Problem> {
+        Err(Problem::new("none", "the benchmark has no tasks"))
+    }
+}
+
+#[async_trait::async_trait]
+impl Services for NoServices {
+    fn progress(&self, _: u64, _: u64, _: &str) {}
+
+    fn log(&self, _: LogSource, _: &str) {}
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    async fn cancelled(&self) {
+        std::future::pending().await
+    }
+
+    async fn add(&self, _: &str, _: String, _: u64) -> Result<JobId, Problem> {
+        Self::refusal()
+    }
+
+    async fn add_with(&self, _: &str, _: String, _: &str) -> Result<JobId, Problem> {
+        Self::refusal()
+    }
+
+    async fn get(&self, _: &str, _: JobId) -> Result<TaskJob, Problem> {
+        Self::refusal()
+    }
+
+    async fn cancel(&self, _: &str, _: JobId) -> Result<(), Problem> {
+        Self::refusal()
+    }
+}
