@@ -16,29 +16,33 @@ mod syntax;
 
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use saggar::api::{Limits, Tokens};
-use saggar::{Severity, StoreChoice};
+use saggar::api::{Limits, Role, Tokens};
+use saggar::{Severity, StoreChoice, TenantSettings};
 use saggar_definition::{Diagnostic, Location, nearest};
 use serde_json::{Value, json};
 
 pub(crate) use flags::{ClientScope, DevScope, EngineScope, Flags, RunScope, Scope, ServiceScope, StoreScope};
 pub(crate) use keys::Config;
-pub(crate) use value::{Endpoint, time, value_text};
+pub(crate) use value::{ConfiguredTenant, Endpoint, time, value_text};
 
 use file::ConfigFile;
 use input::{Input, Inputs, Origin};
 use keys::Key;
-use value::{Reader, Setting};
+use value::{Reader, Setting, TENANT, TenantList};
 
 /// Variables with our prefix that are not keys: the path of the configuration file, and those of the client commands.
-const OTHER_VARIABLES: [&str; 4] = [flags::FILE_VARIABLE, "SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_RETRY_FOR"];
+const OTHER_VARIABLES: [&str; 5] =
+    [flags::FILE_VARIABLE, "SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_TENANT", "SAGGAR_RETRY_FOR"];
 
 /// The prefix of variables for task files, which are not keys either.
 const APP_PREFIX: &str = "SAGGAR_APP_";
+
+/// Keys that a reload applies.
+const RELOADED: [&str; 2] = ["token", TENANT];
 
 /// The prefix of our variables.
 const PREFIX: &str = "SAGGAR_";
@@ -56,6 +60,17 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// When a host gives up rights that it does not need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Harden {
+    /// As far as the kernel can.
+    Auto,
+    /// Fully, or the host does not start.
+    Require,
+    /// Never.
+    Off,
+}
+
 /// The environment variables of a process.
 #[derive(Debug, Default)]
 pub(crate) struct Variables(BTreeMap<String, OsString>);
@@ -65,6 +80,8 @@ pub(crate) struct Variables(BTreeMap<String, OsString>);
 pub(crate) struct Loaded {
     /// The values. A refused value is replaced by its default.
     pub(crate) config: Config,
+    /// The tenants. If there are any, the host serves them instead of one app.
+    pub(crate) tenants: Vec<ConfiguredTenant>,
     settings: Vec<Setting>,
     /// All problems.
     pub(crate) problems: Vec<Diagnostic>,
@@ -110,9 +127,45 @@ impl Variables {
     }
 }
 
-/// Loads the configuration of a command that serves or runs `app`; reads the app's file. `verbose` counts `-v`.
+/// Loads the configuration of a command that serves or runs `app`; reads the app's file, unless another one is named.
+/// Without an app, that file must have tenants. `verbose` counts `-v`.
+pub(crate) fn load_for<S: Scope>(app: Option<&Path>, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
+    let mut loaded = match ConfigFile::find(app, flags.file.as_deref()) {
+        Ok(file) => resolve(&file, flags, verbose, variables),
+        Err(problem) => {
+            let mut loaded = resolve(&ConfigFile::none(), flags, verbose, variables);
+            loaded.problems.push(problem);
+            return loaded;
+        }
+    };
+    if !loaded.has_errors() {
+        loaded.problems.extend(either_app_or_tenants(app, flags.file.as_deref(), &loaded));
+    }
+    loaded
+}
+
+/// Returns the problem of a host that is to serve both an app and tenants, or neither.
+fn either_app_or_tenants(app: Option<&Path>, file: Option<&Path>, loaded: &Loaded) -> Option<Diagnostic> {
+    let file = file?.to_string_lossy();
+    match (app, loaded.tenants.is_empty()) {
+        (Some(app), false) => {
+            let message = format!("this configuration has tenants, and the command names the app {}", app.display());
+            let help = "leave out the app; to serve it beside the tenants, make it a tenant with `[[tenant]]`";
+            Some(Diagnostic::error(Location::file(file), message).with_help(help))
+        }
+        (None, true) => {
+            let message = "the command names no app, and this configuration has no tenants";
+            let help = "name the app: `saggar serve APP`; or add a `[[tenant]]` with `name` and `dir`";
+            Some(Diagnostic::error(Location::file(file), message).with_help(help))
+        }
+        _ => None,
+    }
+}
+
+/// Loads the configuration of a command for one `app`; reads the app's file, unless another one is named. `verbose`
+/// counts `-v`.
 pub(crate) fn load<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
-    match ConfigFile::find(app, flags.file.as_deref()) {
+    match ConfigFile::find(Some(app), flags.file.as_deref()) {
         Ok(file) => resolve(&file, flags, verbose, variables),
         Err(problem) => {
             let mut loaded = resolve(&ConfigFile::none(), flags, verbose, variables);
@@ -122,11 +175,16 @@ pub(crate) fn load<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variable
     }
 }
 
-/// Like `load`, for a command that reads nothing else of the app. Reports a missing app itself, because no other code
+/// Like `load_for`, for a command that reads nothing else of the app. Reports a missing app itself, because no other code
 /// would.
-pub(crate) fn load_for_show<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
-    let mut loaded = load(app, flags, verbose, variables);
-    if !app.is_dir() {
+pub(crate) fn load_for_show<S: Scope>(
+    app: Option<&Path>,
+    flags: &Flags<S>,
+    verbose: u8,
+    variables: &Variables,
+) -> Loaded {
+    let mut loaded = load_for(app, flags, verbose, variables);
+    if let Some(app) = app.filter(|app| !app.is_dir()) {
         let message = if app.exists() { "not a directory" } else { "no such directory" };
         let problem = Diagnostic::error(Location::file(app.to_string_lossy()), message);
         loaded.problems.insert(0, problem.with_help("give the directory of an app: one that contains `tasks/`"));
@@ -137,6 +195,22 @@ pub(crate) fn load_for_show<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8,
 /// Like `load`, for a command without an app.
 pub(crate) fn load_without_app(verbose: u8, variables: &Variables) -> Loaded {
     resolve(&ConfigFile::none(), &Flags::<ClientScope>::none(), verbose, variables)
+}
+
+/// Reads a configuration file of this text and shows all its problems; returns their number. For tests and fuzz targets.
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(not(fuzzing), expect(unreachable_pub, reason = "the library has it for the fuzz target"))]
+pub fn read_configuration(text: &str) -> usize {
+    let file = ConfigFile::of("saggar.toml".into(), PathBuf::new(), text.into());
+    let loaded = resolve(&file, &Flags::<ServiceScope>::none(), 0, &Variables::default());
+    for problem in &loaded.problems {
+        let text = problem.render(false);
+        assert!(!text.contains('\u{1b}'), "a control character is shown: {text:?}");
+    }
+    if !loaded.has_errors() {
+        assert_eq!(loaded.rows().len(), keys::ALL.len(), "each key has a value");
+    }
+    loaded.problems.len()
 }
 
 fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
@@ -154,9 +228,15 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables
         let given = Input { origin: Origin::Flag("-v"), node, applies: true };
         raw.flags.entry("log.level").or_insert(given);
     }
+    reader.has_tenants = raw.file.contains_key(TENANT);
     let mut config = Config::read(&raw, &mut reader);
     apply_derived_defaults(&mut config, variables, &mut reader);
-    if keys::find("listen").is_some_and(S::uses) {
+    let tenants = match reader.has_tenants {
+        true => reader.value(TENANT, &TenantList, &raw),
+        false => Vec::new(),
+    };
+    check_tokens_of_tenants(&config, &tenants, &mut reader);
+    if keys::find("listen").is_some_and(S::uses) && tenants.is_empty() {
         check_open_address(&config, &mut reader);
     }
     let (settings, mut problems) = reader.finish();
@@ -164,7 +244,7 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables
         let used = |setting: &&Setting| keys::find(setting.key).is_some_and(S::uses);
         problems.extend(operator::warning(settings.iter().filter(used)));
     }
-    Loaded { config, settings, problems }
+    Loaded { config, tenants, settings, problems }
 }
 
 /// Applies the rules that depend on several keys or on the machine: defaults, and limits of given values.
@@ -198,6 +278,34 @@ fn check_open_address(config: &Config, reader: &mut Reader) {
     if let Some(node) = reader.node("listen") {
         let message = format!("other machines can reach {}, and no token is configured", config.listen);
         reader.error(&node, message, OPEN_ADDRESS_HELP);
+    }
+}
+
+/// Reports tokens that cannot be used beside tenants: a host with tenants serves nobody without a token, and each token
+/// is of one tenant or of the operator.
+fn check_tokens_of_tenants(config: &Config, tenants: &[ConfiguredTenant], reader: &mut Reader) {
+    let Some(node) = reader.node(TENANT) else { return };
+    if tenants.is_empty() {
+        return;
+    }
+    let listed = || config.tokens.iter().chain(tenants.iter().flat_map(|tenant| &tenant.tokens));
+    if reader.is_read("token") && listed().next().is_none() {
+        let help = "give a tenant a token with `[[tenant.token]]`, and yourself one with `[[token]]` and the role \
+                    `operator` (`saggar token` makes one)";
+        reader.error(&node, "a host with tenants needs tokens", help);
+    }
+    for listed in &config.tokens {
+        let (name, tenant) = (&listed.token.name, &listed.token.tenant);
+        if listed.token.role != Role::Operator && !tenants.iter().any(|known| known.settings.name == *tenant) {
+            let message = format!("the token `{name}` is of the tenant `{tenant}`, which is not configured");
+            let help = "give the token a `tenant` that has a `[[tenant]]`, or put it below one as `[[tenant.token]]`";
+            reader.error(&reader.node("token").unwrap_or_else(|| node.clone()), message, help);
+        }
+    }
+    let mut digests = BTreeSet::new();
+    if let Some(twice) = listed().find(|listed| !digests.insert(listed.sha256())) {
+        let message = format!("two tokens have the digest of the token `{}`", twice.token.name);
+        reader.error(&node, message, "make a token of its own for each tenant and role");
     }
 }
 
@@ -259,7 +367,7 @@ fn misspelt(variables: &Variables) -> impl Iterator<Item = Diagnostic> {
 
 impl Config {
     /// Returns the tokens of the HTTP service.
-    pub(crate) fn tokens(&self) -> Tokens {
+    fn tokens(&self) -> Tokens {
         Tokens::new(self.tokens.iter().map(|listed| listed.token.clone()).collect())
     }
 }
@@ -268,6 +376,17 @@ impl Loaded {
     /// Returns whether an error makes the configuration unusable.
     pub(crate) fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// Returns the tokens of the HTTP service, those of all tenants included.
+    pub(crate) fn tokens(&self) -> Tokens {
+        let listed = self.config.tokens.iter().chain(self.tenants.iter().flat_map(|tenant| &tenant.tokens));
+        Tokens::new(listed.map(|listed| listed.token.clone()).collect())
+    }
+
+    /// Returns the tenants, without their tokens.
+    pub(crate) fn tenant_settings(&self) -> Vec<TenantSettings> {
+        self.tenants.iter().map(|tenant| tenant.settings.clone()).collect()
     }
 
     /// Returns the store with its durability.
@@ -288,12 +407,14 @@ impl Loaded {
         }
     }
 
-    /// Returns the keys whose values differ from those of `running`.
+    /// Returns the keys whose values differ from those of `running` and apply only after a restart.
     pub(crate) fn changed_keys(&self, running: &Self) -> Vec<String> {
         let value_in = |loaded: &Self, key: &str| {
             loaded.settings.iter().find(|setting| setting.key == key).map(|setting| setting.value.clone())
         };
-        let is_changed = |setting: &&Setting| value_in(running, setting.key).as_ref() != Some(&setting.value);
+        let is_changed = |setting: &&Setting| {
+            !RELOADED.contains(&setting.key) && value_in(running, setting.key).as_ref() != Some(&setting.value)
+        };
         self.settings.iter().filter(is_changed).map(|setting| setting.key.to_owned()).collect()
     }
 

@@ -67,6 +67,8 @@ pub fn command() -> Command {
     command.stdin(Stdio::null()).env("NO_COLOR", "1").env("COLUMNS", "100").env_remove("RUST_LOG");
     // Tests run in parallel, each service on its own port.
     command.env("SAGGAR_LISTEN", "127.0.0.1:0");
+    // Tests run as whatever user there is, in a container usually root.
+    command.env("SAGGAR_ALLOW_ROOT", "yes");
     // All tests share the compiled guests, separate from the user's own cache.
     command.env("XDG_CACHE_HOME", Path::new(guests::TARGET_DIR).join("cache"));
     command.env("XDG_STATE_HOME", Path::new(guests::TARGET_DIR).join("state"));

@@ -245,3 +245,17 @@ async fn children() {
 async fn conformance() {
     assert_eq!(answer(built::CONFORMANCE, json!([["ünï", 2.5, null]])).await, json!(["ünï", 2.5, null]));
 }
+
+/// `random_calls.rs` has hundreds of seeds.
+#[tokio::test]
+async fn random_calls() {
+    let task = json!({ "process": "plugins.it", "timeout": 1, "attempts": 0 });
+    let host = TestHost::start(App::new().plugin("it", built::RANDOM_CALLS).task("it", &task)).await;
+    let mut responses = Vec::new();
+    for seed in 1..=20 {
+        let id = host.add("it", json!([seed])).await;
+        responses.extend(host.end("it", id).await.response);
+    }
+    assert!(responses.iter().any(|response| &**response == "200"), "no seed made all calls: {responses:?}");
+    host.shutdown().await;
+}

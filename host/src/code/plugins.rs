@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use saggar_definition::Diagnostic;
 use saggar_job::{CodeFile, Role};
 use saggar_sandbox::{Engine, LoadError, Plugin};
+use tokio::sync::Semaphore;
 
 use super::ReferencePlace;
 
@@ -13,6 +14,9 @@ const MAX_SEARCHED_FILES: usize = 10_000;
 
 /// Maximum size of an inspected file in bytes; the engine refuses larger ones.
 const MAX_BYTES: u64 = 64 << 20;
+
+/// How many files are read at once to find out how much memory they need, over all apps of the process.
+static READING: Semaphore = Semaphore::const_new(8);
 
 /// The result of loading a plugin.
 pub(crate) struct LoadedPlugin {
@@ -77,8 +81,11 @@ pub(super) async fn load(engine: &Engine, files: &PluginFiles, name: &str, known
     let file = path.clone();
     let read_initial_memory =
         move || saggar_sandbox::initial_memory(&saggar_definition::read_regular_file(&file, MAX_BYTES).ok()?);
+    // Each may have 64 MiB. The semaphore is never closed.
+    let permit = READING.acquire().await.ok();
     // 0 if the file cannot be read or parsed; the engine reports that.
     let initial_memory = tokio::task::spawn_blocking(read_initial_memory).await.ok().flatten().unwrap_or(0);
+    drop(permit);
     // The pool's memories are as large as the engine's limit. A pooling engine refuses a component that needs more, an
     // on-demand engine accepts it.
     let fits = initial_memory <= engine.max_memory();
@@ -135,6 +142,9 @@ fn load_problem(files: &PluginFiles, place: ReferencePlace<'_>, name: &str, erro
         let message = format!("cannot read the component {file}: {source}");
         return place.diagnose(message, "put a regular file that this user can read there, inside the app's directory");
     }
-    let help = "build the plugin for wasm32-wasip2 with the wit/ of this version, then run `saggar check`";
+    let help = match error {
+        LoadError::Quota(_) => "let the operator raise the quota, or put a component there that was compiled before",
+        _ => "build the plugin for wasm32-wasip2 with the wit/ of this version, then run `saggar check`",
+    };
     place.diagnose(format!("{file}: {error}"), help)
 }

@@ -158,6 +158,7 @@ fn broken_help(error: &ScriptError) -> &'static str {
         ScriptError::NoRunner | ScriptError::Runner(_) | ScriptError::TypeStripper(_) => {
             "this is a fault of the host: please report it"
         }
+        ScriptError::Quota(_) => "let the operator raise the quota",
         _ => "try again when fewer jobs run, or allow more sandboxes",
     }
 }

@@ -7,8 +7,9 @@ use super::input::{Entry, Node, Origin};
 use super::keys::Key;
 use super::value::{Reader, Setting};
 
-/// Keys that an app cannot set: with them, it could run code outside of its sandboxes, or read data of other apps.
-const OPERATOR_ONLY: [&str; 2] = ["cache_dir", "env_allow"];
+/// Keys that an app cannot set: with them, it could run code outside of its sandboxes, read data of other apps, or keep
+/// rights that the host would give up.
+const OPERATOR_ONLY: [&str; 4] = ["harden", "allow_root", "cache_dir", "env_allow"];
 
 /// Keys with effects beyond the app: which clients can connect, which files are written, where data is sent.
 const WARNED_ABOUT: [&str; 4] = ["listen", "token", "store", "otlp.endpoint"];
@@ -25,6 +26,13 @@ pub(super) fn reject(key: &Key, entry: &Entry, reader: &mut Reader) {
         "remove it and use `{}` or {}, or name this file with `--config` if it is yours",
         key.flag, key.variable
     );
+    reader.in_file().error(entry.name_span, message, help);
+}
+
+/// Reports that an app's own file has tenants.
+pub(super) fn reject_tenants(entry: &Entry, reader: &mut Reader) {
+    let message = "an app's own saggar.toml cannot have tenants: only the operator can";
+    let help = "put `[[tenant]]` into a file of your own, and name it with `saggar serve --config FILE`";
     reader.in_file().error(entry.name_span, message, help);
 }
 

@@ -41,6 +41,21 @@ fn an_app_cannot_allow_itself_variables_of_the_host() {
     }
 }
 
+/// Otherwise an app could keep rights that the host gives up, for code of its own that escapes.
+#[test]
+fn an_app_cannot_lower_the_second_wall() {
+    for (key, line) in [("harden", "harden = \"off\""), ("allow_root", "allow_root = \"yes\"")] {
+        let app = app(line);
+        for (command, code) in [("serve", 2), ("config", 2), ("check", 1)] {
+            let said = output(&mut plain(command, &app));
+            assert_eq!(said.code, Some(code), "{command}: {said:?}");
+            for part in ["saggar.toml:1:1", &format!("cannot set `{key}`"), "--config"] {
+                assert!(said.err.contains(part), "{command}: no `{part}` in {}", said.err);
+            }
+        }
+    }
+}
+
 /// The operator can name any file, even the app's own, and set every key in it.
 #[test]
 fn a_file_named_by_the_operator_may_set_every_key() {

@@ -14,17 +14,22 @@ use super::root;
 ///
 /// The package `saggar` wires the others together and may use all; packages on the same level do not depend on each
 /// other.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("saggar-job", &[]),
     ("saggar-json", &[]),
+    ("saggar-tenant", &[]),
+    ("saggar-harden", &[]),
     ("saggar-definition", &["saggar-job"]),
-    ("saggar-store", &["saggar-job"]),
-    ("saggar-store-sqlite", &["saggar-job", "saggar-store"]),
-    ("saggar-queue", &["saggar-job", "saggar-json", "saggar-store"]),
-    ("saggar-sandbox", &["saggar-job", "saggar-json"]),
-    ("saggar-worker", &["saggar-definition", "saggar-job", "saggar-json", "saggar-queue", "saggar-sandbox"]),
+    ("saggar-store", &["saggar-job", "saggar-tenant"]),
+    ("saggar-store-sqlite", &["saggar-job", "saggar-store", "saggar-tenant"]),
+    ("saggar-queue", &["saggar-job", "saggar-json", "saggar-store", "saggar-tenant"]),
+    ("saggar-sandbox", &["saggar-harden", "saggar-job", "saggar-json", "saggar-tenant"]),
+    (
+        "saggar-worker",
+        &["saggar-definition", "saggar-job", "saggar-json", "saggar-queue", "saggar-sandbox", "saggar-tenant"],
+    ),
     ("saggar-wire", &[]),
-    ("saggar-api", &["saggar-definition", "saggar-job", "saggar-queue", "saggar-wire"]),
+    ("saggar-api", &["saggar-definition", "saggar-job", "saggar-queue", "saggar-tenant", "saggar-wire"]),
     ("saggar-client", &["saggar-wire"]),
     (
         "saggar",
@@ -32,11 +37,13 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "saggar-api",
             "saggar-client",
             "saggar-definition",
+            "saggar-harden",
             "saggar-job",
             "saggar-json",
             "saggar-queue",
             "saggar-sandbox",
             "saggar-store-sqlite",
+            "saggar-tenant",
             "saggar-wire",
             "saggar-worker",
         ],

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::ClientAddress;
 use crate::admission::Admission;
 use crate::connection::Connections;
 use crate::limits::Limits;
@@ -25,6 +26,9 @@ const UNSENT_BYTES: u32 = 256 * 1024;
 
 /// The backlog of the listening socket; tokio's default.
 const BACKLOG: u32 = 1_024;
+
+/// How long a stop waits for the store to take the last entries of the audit.
+const AUDIT_TIME: Duration = Duration::from_secs(5);
 
 /// The reason why the service cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +92,8 @@ impl Bound {
             stop: listener.service.stop().clone(),
             abort: listener.abort.clone(),
         };
+        let storing = listener.service.audit().clone().run(listener.service.stop().clone());
+        listener.tasks.spawn(storing);
         listener.tasks.spawn(accept(socket, connections, listener.tasks.clone()));
         listener
     }
@@ -122,6 +128,10 @@ impl Listener {
             self.abort.cancel();
             self.tasks.wait().await;
         }
+        let stored = tokio::time::timeout(AUDIT_TIME, self.service.audit().store());
+        if stored.await.is_err() {
+            tracing::error!("the store did not take the last entries of the audit in time");
+        }
     }
 
     /// Closes all connections at once, including those with unanswered requests. A concurrent call of
@@ -138,14 +148,16 @@ async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracke
     loop {
         let next = async {
             let (stream, address) = socket.accept().await?;
-            Ok::<_, std::io::Error>((admission.admit(address.ip()).await, stream))
+            // An IPv4 client of an IPv6 socket is known by its IPv4 address.
+            let address = address.ip().to_canonical();
+            Ok::<_, std::io::Error>((admission.admit(address).await, stream, address))
         };
         let accepted = tokio::select! {
             next = next => next,
             () = connections.stop.cancelled() => return,
         };
         match accepted {
-            Ok((Some(admitted), stream)) => {
+            Ok((Some(admitted), stream, address)) => {
                 // Answers are written completely in one go, so Nagle's algorithm would only delay them.
                 let _ = stream.set_nodelay(true);
                 let serving = connections.clone();
@@ -153,11 +165,12 @@ async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracke
                     let first_head_by = Instant::now() + limits.first_head_time();
                     // Allocates buffers only after the first bytes have arrived.
                     if serving.wait_for_bytes(&stream, &admitted.connection, first_head_by).await {
-                        serving.serve(stream, Arc::clone(&admitted.connection), first_head_by).await;
+                        let (connection, address) = (Arc::clone(&admitted.connection), ClientAddress(address));
+                        serving.serve(stream, connection, first_head_by, address).await;
                     }
                 });
             }
-            Ok((None, stream)) => {
+            Ok((None, stream, _)) => {
                 // Does not wait, because a client with all connections of an address may not read.
                 let _ = stream.try_write(&malformed::answer(Code::Overloaded));
             }

@@ -7,9 +7,10 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use saggar_wire::{Order, Problem};
 use utoipa::OpenApi;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Required};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -30,6 +31,7 @@ use crate::service::Service;
         (name = "jobs", description = "Adding, looking up and changing jobs"),
         (name = "events", description = "Events of jobs as server-sent events"),
         (name = "tasks", description = "Tasks, with counts and rates"),
+        (name = "tenants", description = "Tenants, with their use of the host, the caller's own rights, and the audit"),
         (name = "health", description = "Whether the process answers and the host takes jobs")
     ),
     components(schemas(Order, Problem)),
@@ -62,9 +64,31 @@ pub(crate) fn routes() -> OpenApiRouter<Service> {
     routes::add_to(OpenApiRouter::with_openapi(base_document())).routes(routes!(get_document))
 }
 
+/// Adds the header of operators to all routes that require a token, because each of them reads it.
+fn with_tenant_header(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    let header = ParameterBuilder::new()
+        .name("Saggar-Tenant")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .schema(Some(text))
+        .description(Some(
+            "For which tenant an operator asks. A token of a tenant needs no such header, and may name only its own tenant.",
+        ))
+        .build();
+    for item in document.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+            if operation.security.is_none() {
+                operation.parameters.get_or_insert_default().push(header.clone());
+            }
+        }
+    }
+    document
+}
+
 static TEXT: LazyLock<String> = LazyLock::new(|| {
     // A document of texts can always be serialized.
-    serde_json::to_string_pretty(&routes().into_openapi()).unwrap_or_default()
+    serde_json::to_string_pretty(&with_tenant_header(routes().into_openapi())).unwrap_or_default()
 });
 
 /// Returns the OpenAPI document of the service as JSON.

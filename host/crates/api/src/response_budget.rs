@@ -11,10 +11,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::Method;
 use http_body_util::BodyExt;
-use tokio::sync::Semaphore;
+use saggar_tenant::{FairSemaphore, Flow, Quota, Tenant};
 
+use crate::connection_tenant::ConnectionTenant;
 use crate::problem::Refusal;
-use crate::room::{BLOCK, Room};
+use crate::room::{BLOCK, Room, TenantRoom};
 
 /// Answers up to this size are not counted; the system buffers more for each connection.
 pub(crate) const SMALL: usize = BLOCK;
@@ -32,32 +33,47 @@ const MAX_WAIT_TO_READ: Duration = Duration::from_secs(5);
 /// Room for the bytes of large answers. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct ResponseBudget {
-    answers: Arc<Semaphore>,
-    reserve: Arc<Semaphore>,
+    answers: FairSemaphore,
+    reserve: FairSemaphore,
+    /// Who is charged for answers about no tenant.
+    no_tenant: Arc<Tenant>,
 }
 
 impl Default for ResponseBudget {
     fn default() -> Self {
-        let answers = Arc::new(Semaphore::new(MAX_BLOCKS));
-        Self { answers, reserve: Arc::new(Semaphore::new(RESERVED_BLOCKS)) }
+        // A block costs one.
+        let (answers, reserve) = (FairSemaphore::new(MAX_BLOCKS, 1), FairSemaphore::new(RESERVED_BLOCKS, 1));
+        Self { answers, reserve, no_tenant: Tenant::new("") }
     }
 }
 
 impl ResponseBudget {
-    /// Reserves room for an answer before it is read from the store. Callers wait in order, so that many readers of
-    /// large jobs are served in small groups.
-    pub(crate) async fn room_to_read(&self, bytes: usize) -> Result<Room, Refusal> {
-        Room::wait_for(bytes, &self.answers, MAX_WAIT_TO_READ).await
+    /// Reserves room for an answer of a tenant before it is read from the store. Callers wait, those of several tenants by
+    /// their weights, so that many readers of large jobs are served in small groups; beyond the tenant's quota they are
+    /// refused.
+    pub(crate) async fn room_to_read(&self, tenant: Option<&Arc<Tenant>>, bytes: usize) -> Result<Room, Refusal> {
+        let mut of_tenant = tenant.map(|tenant| TenantRoom::of(tenant, Quota::ResponseBytes));
+        if let Some(of_tenant) = &mut of_tenant {
+            of_tenant.grow_to(bytes)?;
+        }
+        let flow = Flow::new(Arc::clone(tenant.unwrap_or(&self.no_tenant)), "");
+        Room::wait_for(&flow, bytes, &self.answers, of_tenant, MAX_WAIT_TO_READ).await
     }
 
     /// Reserves room for an answer that reports a change. The client has to learn of the change, so there is a reserve,
-    /// and the wait has no timeout.
-    pub(crate) async fn room_after_change(&self, bytes: usize) -> Room {
+    /// the wait has no timeout, and the tenant's quota does not refuse it.
+    pub(crate) async fn room_after_change(&self, tenant: &Arc<Tenant>, bytes: usize) -> Room {
+        let of_tenant = || {
+            let mut of_tenant = TenantRoom::of(tenant, Quota::ResponseBytes);
+            of_tenant.count(bytes);
+            Some(of_tenant)
+        };
+        let flow = Flow::new(Arc::clone(tenant), "");
         loop {
-            if let Ok(room) = self.room_to_read(bytes).await {
+            if let Ok(room) = Room::wait_for(&flow, bytes, &self.answers, of_tenant(), MAX_WAIT_TO_READ).await {
                 return room;
             }
-            if let Ok(room) = Room::wait_for(bytes, &self.reserve, Duration::from_secs(1)).await {
+            if let Ok(room) = Room::wait_for(&flow, bytes, &self.reserve, of_tenant(), Duration::from_secs(1)).await {
                 return room;
             }
         }
@@ -83,13 +99,15 @@ pub(crate) struct IsBudgeted;
 /// Reserves room for an answer until it is written, or refuses it. Streaming answers have no size and are not counted.
 pub(crate) async fn limit_responses(State(budget): State<ResponseBudget>, request: Request, next: Next) -> Response {
     let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let connection = request.extensions().get::<Arc<ConnectionTenant>>().cloned();
     let response = next.run(request).await;
     if response.extensions().get::<IsBudgeted>().is_some() {
         return response;
     }
     let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
     let Some(size) = size.filter(|size| *size > SMALL) else { return response };
-    let mut room = Room::default();
+    let tenant = connection.and_then(|connection| connection.tenant());
+    let mut room = Room::of(None, tenant.map(|tenant| TenantRoom::of(&tenant, Quota::ResponseBytes)));
     // A change is reported even without room, because a refusal would be wrong.
     if let Err(refusal) = room.grow_to(size, &budget.answers)
         && only_reads

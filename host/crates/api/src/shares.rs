@@ -1,63 +1,106 @@
-//! Shares of the room for bodies: limits the room of each task, so that a task with slow additions leaves room for
-//! others.
+//! Shares of room that requests hold without waiting for it, such as that of their bodies: a task with slow additions
+//! leaves room for others, and so does a tenant.
+//!
+//! A tenant may take more while it has at most as much as is free, so some room is always left for those who have less.
+//! Tenants that keep taking end up with equal parts; one with less weight than another that has some stops earlier. A
+//! host of a single app has no limit for its one tenant.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use saggar_tenant::Flow;
 
-/// The blocks that each task has of the room.
+/// The units of one kind of room that each tenant and each task have.
 #[derive(Debug)]
 pub(crate) struct Shares {
-    /// Maximum blocks of one task.
-    max: usize,
-    taken: Mutex<HashMap<Box<str>, usize>>,
+    /// Maximum units of one task.
+    max_of_task: usize,
+    /// Whether there can be several tenants.
+    among_tenants: bool,
+    taken: Mutex<TakenUnits>,
 }
 
-/// The blocks that one body has of its task's share. Released on drop.
+#[derive(Debug, Default)]
+struct TakenUnits {
+    by_tenant: HashMap<Arc<str>, OfTenant>,
+    /// By tenant and task.
+    by_task: HashMap<(Arc<str>, Arc<str>), usize>,
+}
+
+#[derive(Debug)]
+struct OfTenant {
+    units: usize,
+    weight: u32,
+}
+
+/// The units that one request has of its tenant's and its task's share. Released on drop.
 #[derive(Debug)]
 pub(crate) struct Share {
     shares: Arc<Shares>,
-    task: Box<str>,
-    blocks: usize,
+    flow: Flow,
+    units: usize,
 }
 
 impl Shares {
-    pub(crate) fn new(max: usize) -> Self {
-        Self { max, taken: Mutex::default() }
+    pub(crate) fn new(max_of_task: usize, among_tenants: bool) -> Self {
+        Self { max_of_task, among_tenants, taken: Mutex::default() }
     }
 
-    /// Creates an empty part of the share of `task`.
-    pub(crate) fn of(self: &Arc<Self>, task: &str) -> Share {
-        Share { shares: Arc::clone(self), task: task.to_lowercase().into(), blocks: 0 }
+    /// Creates an empty part of the share of a flow.
+    pub(crate) fn of(self: &Arc<Self>, flow: Flow) -> Share {
+        Share { shares: Arc::clone(self), flow, units: 0 }
+    }
+}
+
+impl TakenUnits {
+    /// Returns whether a tenant may take more while so many units are free.
+    fn leaves_room(&self, flow: &Flow, more: usize, free: usize) -> bool {
+        let (tenant, weight) = (flow.tenant().name(), flow.tenant().weight());
+        let has = self.by_tenant.get(tenant).map_or(0, |of| of.units);
+        let heaviest = self.by_tenant.values().map(|of| of.weight).max().unwrap_or(0).max(weight);
+        let part = free as u128 * u128::from(weight) / u128::from(heaviest.max(1));
+        (has + more) as u128 <= part
     }
 }
 
 impl Share {
-    /// Takes more blocks; returns whether there were enough.
-    pub(crate) fn take(&mut self, blocks: usize) -> bool {
-        let mut taken = self.shares.taken.lock();
-        let has = taken.get(&self.task).copied().unwrap_or(0);
-        if has + blocks > self.shares.max {
+    /// Takes more units, of which so many are `free`; returns whether there were enough in the shares.
+    pub(crate) fn take(&mut self, units: usize, free: usize) -> bool {
+        let Shares { max_of_task, among_tenants, ref taken } = *self.shares;
+        let mut taken = taken.lock();
+        let (tenant, task) = (self.flow.tenant().name(), self.flow.task());
+        let key = (Arc::clone(tenant), Arc::clone(task));
+        let has = taken.by_task.get(&key).copied().unwrap_or(0);
+        if has + units > max_of_task || (among_tenants && !taken.leaves_room(&self.flow, units, free)) {
             return false;
         }
-        self.blocks += blocks;
-        match taken.get_mut(&self.task) {
-            Some(has) => *has += blocks,
-            None => drop(taken.insert(self.task.clone(), blocks)),
-        }
+        self.units += units;
+        *taken.by_task.entry(key).or_default() += units;
+        let new = || OfTenant { units: 0, weight: 0 };
+        let of_tenant = taken.by_tenant.entry(Arc::clone(tenant)).or_insert_with(new);
+        of_tenant.units += units;
+        of_tenant.weight = self.flow.tenant().weight();
         true
     }
 
-    /// Releases blocks.
-    pub(crate) fn release(&mut self, blocks: usize) {
+    /// Releases units.
+    pub(crate) fn release(&mut self, units: usize) {
         let mut taken = self.shares.taken.lock();
-        let blocks = blocks.min(self.blocks);
-        self.blocks -= blocks;
-        if let Some(has) = taken.get_mut(&self.task) {
-            *has -= blocks;
+        let units = units.min(self.units);
+        self.units -= units;
+        let (tenant, task) = (self.flow.tenant().name(), self.flow.task());
+        let key = (Arc::clone(tenant), Arc::clone(task));
+        if let Some(has) = taken.by_task.get_mut(&key) {
+            *has -= units;
             if *has == 0 {
-                taken.remove(&self.task);
+                taken.by_task.remove(&key);
+            }
+        }
+        if let Some(of_tenant) = taken.by_tenant.get_mut(tenant) {
+            of_tenant.units -= units;
+            if of_tenant.units == 0 {
+                taken.by_tenant.remove(tenant);
             }
         }
     }
@@ -65,24 +108,87 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.release(self.blocks);
+        self.release(self.units);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use saggar_tenant::Tenant;
+
     use super::*;
+
+    /// Room that is shared.
+    struct SharedRoom {
+        shares: Arc<Shares>,
+        free: usize,
+    }
+
+    impl SharedRoom {
+        fn new(free: usize) -> Self {
+            Self { shares: Arc::new(Shares::new(usize::MAX, true)), free }
+        }
+
+        /// Takes single units until no more are given; returns how many were.
+        fn take_all(&mut self, share: &mut Share) -> usize {
+            let mut count = 0;
+            while share.take(1, self.free) {
+                self.free -= 1;
+                count += 1;
+            }
+            count
+        }
+    }
 
     #[test]
     fn a_task_is_limited_to_its_share() {
-        let shares = Arc::new(Shares::new(3));
-        let (mut first, mut second, mut other) = (shares.of("a"), shares.of("A"), shares.of("b"));
-        assert!(first.take(2) && second.take(1) && !second.take(1) && other.take(3));
+        let shares = Arc::new(Shares::new(3, false));
+        let tenant = Tenant::new("a");
+        let of = |task: &str| shares.of(Flow::new(tenant.clone(), task));
+        let (mut first, mut second, mut other) = (of("a"), of("a"), of("b"));
+        assert!(first.take(2, 9) && second.take(1, 9) && !second.take(1, 9) && other.take(3, 9));
         first.release(1);
-        assert!(second.take(1) && !first.take(1));
+        assert!(second.take(1, 9) && !first.take(1, 9));
         drop(first);
-        assert!(second.take(1) && !second.take(1));
+        assert!(second.take(1, 9) && !second.take(1, 9));
         drop((second, other));
-        assert!(shares.taken.lock().is_empty(), "a task without bodies still has an entry");
+        let taken = shares.taken.lock();
+        assert!(taken.by_task.is_empty() && taken.by_tenant.is_empty(), "a task without bodies still has an entry");
+    }
+
+    #[test]
+    fn a_tenant_leaves_room_for_those_who_have_less() {
+        let mut room = SharedRoom::new(1_000);
+        let mut shares: Vec<_> = ["a", "b", "c"].map(|name| room.shares.of(Flow::new(Tenant::new(name), "it"))).into();
+        let first: Vec<_> = shares.iter_mut().map(|share| room.take_all(share)).collect();
+        assert_eq!(first, [500, 250, 125]);
+        // As requests end and others begin, the parts become equal.
+        for _ in 0..200 {
+            for share in &mut shares {
+                let released = share.units / 4;
+                share.release(released);
+                room.free += released;
+                room.take_all(share);
+            }
+        }
+        assert!(shares.iter().all(|share| (245..=255).contains(&share.units)), "{shares:?}");
+    }
+
+    #[test]
+    fn a_tenant_with_more_weight_has_more_room() {
+        let mut room = SharedRoom::new(1_000);
+        let (light, heavy) = (Tenant::new("light"), Tenant::new("heavy"));
+        heavy.set_weight(300);
+        let mut light = room.shares.of(Flow::new(light, "it"));
+        let mut heavy = room.shares.of(Flow::new(heavy, "it"));
+        for _ in 0..200 {
+            for share in [&mut heavy, &mut light] {
+                let released = share.units / 4;
+                share.release(released);
+                room.free += released;
+                room.take_all(share);
+            }
+        }
+        assert!(heavy.units.abs_diff(3 * light.units) <= 15, "{} and {}", heavy.units, light.units);
     }
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, Semaphore};
+use saggar_tenant::{Flow, Tenant};
+use tokio::sync::OnceCell;
 use wasmtime::InstanceAllocationStrategy;
 use wasmtime::component::Linker;
 
@@ -14,7 +15,9 @@ use crate::compiler::Compiler;
 use crate::config::base_config;
 use crate::guest::{Guest, HasGuest};
 use crate::limiter::MemoryTotal;
+use crate::load_limit::LoadLimit;
 use crate::pool::{Allocator, Capacity, PoolUsage, pooling_config};
+use crate::shared_code::SharedCode;
 use crate::ticker::Ticker;
 use crate::turn::Turns;
 use crate::{bindings, cache, http, script_source, wasi};
@@ -22,11 +25,20 @@ use crate::{bindings, cache, http, script_source, wasi};
 /// Maximum parallel compilations. Each may use 1 GiB.
 const MAX_COMPILATIONS: usize = 8;
 
+/// The name of the tenant of an engine that works for none.
+const NO_TENANT: &str = "";
+
+/// The name of the script runner's tenant; no tenant of a host can have it.
+const OWN_TENANT: &str = "saggar:script-runner";
+
 /// Options of an engine.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// How many sandboxes may exist at once.
     pub sandboxes: u32,
+    /// Whether more sandboxes than that may want to run at once, so that idle ones must not keep their instances while few
+    /// are left.
+    pub is_overcommitted: bool,
     /// The largest memory limit of any sandbox, in bytes.
     pub max_memory: u64,
     /// Where instances come from.
@@ -48,6 +60,8 @@ pub struct EngineOptions {
     pub type_stripper: Option<&'static [u8]>,
     /// Whether instances of scripts are made fast, at the price of 1 MiB of resident memory for each sandbox.
     pub tuned_for_scripts: bool,
+    /// Whether guests see clocks of whole milliseconds only: for guests of several tenants, who do not trust each other.
+    pub coarse_clocks: bool,
     /// How often computing guests are interrupted, to check their deadline and to let others run.
     pub tick: Duration,
 }
@@ -56,6 +70,7 @@ impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             sandboxes: 1000,
+            is_overcommitted: false,
             max_memory: 64 << 20,
             allocator: Allocator::Pooling,
             cache_dir: None,
@@ -65,6 +80,7 @@ impl Default for EngineOptions {
             script_runner: None,
             type_stripper: None,
             tuned_for_scripts: false,
+            coarse_clocks: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             // Guests stop within a few ticks. Shorter ticks cost more, and did not stop guests sooner on a busy
             // machine.
@@ -84,9 +100,9 @@ pub enum EngineError {
     Ticker(#[source] std::io::Error),
 }
 
-/// Loads and runs plugins. Cheap to clone.
+/// Loads and runs plugins, for one tenant. Cheap to clone.
 #[derive(Clone)]
-pub struct Engine(pub(crate) Arc<Inner>);
+pub struct Engine(pub(crate) Arc<Inner>, Flow);
 
 pub(crate) struct Inner {
     pub(crate) wasmtime: wasmtime::Engine,
@@ -99,13 +115,15 @@ pub(crate) struct Inner {
     pub(crate) turns: Turns,
     pub(crate) capacity: Capacity,
     pub(crate) memory_total: MemoryTotal,
+    pub(crate) shared_code: SharedCode,
     pub(crate) cache: Option<cache::Cache>,
     pub(crate) compiler: Compiler,
     pub(crate) compile_report: CompileReport,
     /// Limits how many files are read, and how much compiled code is loaded, at the same time.
-    pub(crate) reading: Semaphore,
+    pub(crate) reading: LoadLimit,
     /// Limits how many compilations run at the same time.
-    pub(crate) compiling: Semaphore,
+    pub(crate) compiling: LoadLimit,
+    pub(crate) has_coarse_clocks: bool,
     allocator: Allocator,
     max_memory: u64,
 }
@@ -116,11 +134,16 @@ pub(crate) struct OwnComponent {
     pub(crate) name: &'static str,
     pub(crate) bytes: &'static [u8],
     pub(crate) component: OnceCell<CompiledComponent>,
+    /// Who is charged for its compilation.
+    pub(crate) tenant: Arc<Tenant>,
 }
 
 impl OwnComponent {
     fn new(name: &'static str, bytes: &'static [u8]) -> Self {
-        Self { name, bytes, component: OnceCell::new() }
+        let tenant = Tenant::new(OWN_TENANT);
+        // The scripts of all tenants wait for it, so it is compiled next.
+        tenant.set_weight(u32::MAX);
+        Self { name, bytes, component: OnceCell::new(), tenant }
     }
 }
 
@@ -137,24 +160,39 @@ impl Engine {
         let open = |dir| cache::Cache::open(dir, options.state_dir.as_deref(), &wasmtime);
         let cache = options.cache_dir.as_deref().and_then(open);
         let parallelism = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_COMPILATIONS);
-        Ok(Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             wasmtime,
             linker,
             runner_linker,
             script_runner,
             type_stripper,
             ticker,
-            turns: Turns::new(options.threads),
-            capacity: Capacity::new(options.sandboxes),
+            turns: Turns::new(options.threads, options.tick),
+            capacity: Capacity::new(options.sandboxes, options.is_overcommitted),
             memory_total: MemoryTotal::default(),
+            shared_code: SharedCode::default(),
             cache,
             compiler: options.compiler,
             compile_report: options.compile_report,
-            reading: Semaphore::new(parallelism),
-            compiling: Semaphore::new(parallelism),
+            reading: LoadLimit::new(parallelism),
+            compiling: LoadLimit::new(parallelism),
+            has_coarse_clocks: options.coarse_clocks,
             allocator,
             max_memory: options.max_memory,
-        })))
+        });
+        Ok(Self(inner, Flow::new(Tenant::new(NO_TENANT), "")))
+    }
+
+    /// Returns the engine as `tenant` uses it: what it loads and compiles is charged to that tenant, within its quotas.
+    /// Until then it is charged to a tenant without a name and without quotas.
+    #[must_use]
+    pub fn for_tenant(&self, tenant: Arc<Tenant>) -> Self {
+        Self(Arc::clone(&self.0), Flow::new(tenant, ""))
+    }
+
+    /// Returns to whom the work of loading is charged.
+    pub(crate) fn flow(&self) -> &Flow {
+        &self.1
     }
 
     /// Returns the allocator in use.

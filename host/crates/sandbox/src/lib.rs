@@ -6,6 +6,7 @@
 
 mod call;
 mod services;
+mod shared_code;
 
 mod config;
 mod engine;
@@ -22,6 +23,7 @@ mod describe;
 mod initial_memory;
 mod invalid_bytes;
 mod load;
+mod load_limit;
 mod load_script;
 mod native;
 mod own_component;
@@ -32,6 +34,7 @@ mod validate;
 mod wit;
 
 mod bindings;
+mod coarse_clock;
 mod ending;
 mod guest;
 mod http;
@@ -46,13 +49,16 @@ mod script;
 mod script_source;
 mod text;
 mod used_imports;
+mod warm_instance;
 mod wasi;
 
 pub use call::{Answer, Call, CallError, Input, JobContext, Report};
 pub use compile_report::{CompileReport, CompileState};
 pub use compiler::Compiler;
 pub use compiler::child::compile_if_asked;
+pub use compiler::compile::LIMITS_VERSION;
 pub use compiler::encode::{Adapter, EncodeError, EncodeRequest};
+pub use compiler::launcher::CompilerLauncher;
 pub use contract::RoleError;
 pub use engine::{Engine, EngineError, EngineOptions};
 pub use initial_memory::initial_memory;
@@ -64,4 +70,5 @@ pub use script::{ReadScript, Script, Texts};
 pub use services::{Services, TaskJob};
 pub use text::{escaped, needs_escape};
 pub use used_imports::UsedImports;
+pub use validate::{check_component, check_module};
 pub use wit::{WORLD, WitFile, wit_files, wit_text};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use saggar_job::Role;
+use saggar_tenant::{Quota, QuotaExceeded};
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
@@ -59,6 +60,9 @@ pub enum LoadError {
         /// The maximum.
         most: u32,
     },
+    /// The tenant may not compile.
+    #[error(transparent)]
+    Quota(QuotaExceeded),
     /// The compiler failed.
     #[error("cannot compile the component: {0}")]
     Compile(String),
@@ -80,6 +84,8 @@ pub struct Plugin(pub(crate) Arc<Loaded>);
 pub(crate) struct Loaded {
     pub(crate) engine: Arc<engine::Inner>,
     pub(crate) pre: InstancePre<Guest>,
+    /// Keeps the code shared while the plugin is in use.
+    code: Arc<Component>,
     /// Units of capacity that one instance takes.
     pub(crate) units: u32,
     path: PathBuf,
@@ -97,6 +103,7 @@ impl Loaded {
         Plugin(Arc::new(Self {
             engine: self.engine.clone(),
             pre: self.pre.clone(),
+            code: self.code.clone(),
             units: self.units,
             path: entry.into(),
             digest: digest.into(),
@@ -204,7 +211,7 @@ async fn load_file(engine: &Engine, path: PathBuf, file: File, known: Option<&Pl
 
 /// Returns whether the content of a file is that of a known plugin.
 async fn has_content_of(engine: &Engine, file: &Arc<File>, known: &Plugin) -> Result<bool, LoadError> {
-    let _permit = engine.0.reading.acquire().await;
+    let _permit = engine.0.reading.acquire(engine.flow()).await;
     let (file, known) = (file.clone(), known.clone());
     blocking(move || {
         let digest: PluginDigest = Sha256::digest(&read(&file)?).into();
@@ -226,13 +233,20 @@ pub(crate) enum Origin {
 /// it can be compiled, so loads that wait for a permit keep only the open file, not its content, in memory. `path` is its
 /// name in reports.
 pub(crate) async fn compiled(engine: &Engine, path: &Path, origin: &Origin) -> Result<CompiledComponent, LoadError> {
-    if engine.0.cache.is_some() {
-        let _permit = engine.0.reading.acquire().await;
+    {
+        let _permit = engine.0.reading.acquire(engine.flow()).await;
         if let CachedOrSource::Cached(compiled) = cached_or_source(engine, origin).await? {
             return Ok(compiled);
         }
     }
-    let _permit = engine.0.compiling.acquire().await;
+    // The script runner is compiled for all tenants.
+    let _of_tenant = match origin {
+        Origin::File(_) => {
+            Some(engine.flow().tenant().hold_when_free(Quota::Compilations).await.map_err(LoadError::Quota)?)
+        }
+        Origin::Own(_) => None,
+    };
+    let _permit = engine.0.compiling.acquire(engine.flow()).await;
     // Another load of the same bytes may have compiled them meanwhile.
     let Source { bytes, digest } = match cached_or_source(engine, origin).await? {
         CachedOrSource::Cached(compiled) => return Ok(compiled),
@@ -247,6 +261,7 @@ pub(crate) async fn compiled(engine: &Engine, path: &Path, origin: &Origin) -> R
         if let Some(cache) = &engine.0.cache {
             cache.put(&digest, &code);
         }
+        let component = engine.0.shared_code.put(digest, component);
         Ok(CompiledComponent { component, digest, size })
     })
     .await
@@ -272,7 +287,11 @@ async fn cached_or_source(engine: &Engine, origin: &Origin) -> Result<CachedOrSo
             Origin::Own(bytes) => bytes.to_vec(),
         };
         let digest = Sha256::digest(&bytes).into();
-        let cached = engine.0.cache.as_ref().and_then(|cache| cache.get(&engine.0.wasmtime, &digest));
+        let from_cache = || {
+            let component = engine.0.cache.as_ref()?.get(&engine.0.wasmtime, &digest)?;
+            Some(engine.0.shared_code.put(digest, component))
+        };
+        let cached = engine.0.shared_code.get(&digest).or_else(from_cache);
         Ok(match cached {
             Some(component) => {
                 CachedOrSource::Cached(CompiledComponent { component, digest, size: bytes.len() as u64 })
@@ -299,9 +318,10 @@ async fn blocking<T: Send + 'static>(
 pub(crate) fn finish(
     engine: &Engine,
     path: PathBuf,
-    CompiledComponent { component, digest, size }: &CompiledComponent,
+    CompiledComponent { component: code, digest, size }: &CompiledComponent,
     origin: &Origin,
 ) -> Result<Loaded, LoadError> {
+    let component: &Component = code;
     check_imports(engine, component, origin)?;
     check_size(component)?;
     let linker = match origin {
@@ -317,7 +337,8 @@ pub(crate) fn finish(
     let units = component.resources_required().map_or(1, |needs| needs.num_memories).max(1);
     let digest = hex(digest).into();
     let engine = engine.0.clone();
-    Ok(Loaded { engine, pre, units, path, digest, size: *size, imports, roles, script: None })
+    let code = code.clone();
+    Ok(Loaded { engine, pre, code, units, path, digest, size: *size, imports, roles, script: None })
 }
 
 fn compile_error(error: wasmtime::Error) -> LoadError {

@@ -70,6 +70,8 @@ pub(super) struct BatchContext {
     claims: Vec<Orphan>,
     /// Running attempts, including those of a dead process.
     pub(super) running: usize,
+    /// Whether the table may have claims of removed tasks, whose numbers a later process may use again.
+    has_stale_tasks: bool,
     /// Claims in the table, and the last batch that was written there.
     written_claims: usize,
     last_batch: i64,
@@ -139,6 +141,12 @@ impl BatchContext {
         self.running += 1;
     }
 
+    /// Forgets running attempts of removed tasks. The table of claims is written anew, because it has their claims.
+    pub(super) fn forget_claims(&mut self, running: usize) {
+        self.running = self.running.saturating_sub(running);
+        self.has_stale_tasks = true;
+    }
+
     /// Queues a notification for the task's observer, to be sent when the batch is durable.
     pub(super) fn notify(&mut self, task: &Arc<Shared>, notification: Notification) {
         self.notifications.push((Arc::clone(task), notification));
@@ -198,7 +206,8 @@ impl BatchContext {
         limits: &Limits,
         running: impl Fn() -> Vec<Orphan>,
     ) -> rusqlite::Result<()> {
-        if self.written_claims + self.claims.len() > 4 * self.running + limits.stale_claims {
+        let are_most_stale = self.written_claims + self.claims.len() > 4 * self.running + limits.stale_claims;
+        if std::mem::take(&mut self.has_stale_tasks) || are_most_stale {
             let running = running();
             self.claims.clear();
             db.prepare_cached("DELETE FROM claims")?.execute([])?;

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use saggar_job::{JobId, LogSource, Problem, Role};
 use saggar_queue::{Added, LogLine, NewJob};
 use saggar_sandbox::Answer;
+use saggar_tenant::RateQuota;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{AddError, MAX_DEPTH};
@@ -77,6 +78,7 @@ async fn add_checked(
     for (at, job) in jobs.iter().enumerate() {
         check_args(&job.args).map_err(|why| AddError::InvalidArgs { at, why })?;
     }
+    runtime.tenant.take(RateQuota::AddsPerSecond, jobs.len() as u64)?;
     let adding = runtime.traces.adding(runner.queue.key(), &mut jobs);
     let added = add_with_ids(runtime, runner, jobs, depth).await;
     adding.end(&added);
@@ -97,6 +99,7 @@ async fn add_with_ids(
     if depth >= MAX_DEPTH {
         return Err(AddError::TooDeep);
     }
+    runtime.tenant.check_cpu()?;
     let time = setup.task.sandbox.event_timeout.max(NEXT_TIME);
     let (deadline, all) = (Instant::now() + time, jobs.len());
     let mut logs = Vec::with_capacity(all);

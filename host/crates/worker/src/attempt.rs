@@ -8,6 +8,7 @@ use std::task::Poll;
 use saggar_job::{Ending, LogSource, Outcome, Problem, Role};
 use saggar_queue::{Claim, Cost, LogLine};
 use saggar_sandbox::{Answer, Call, Input, Report, Sandbox};
+use saggar_tenant::Flow;
 use tokio::sync::Notify;
 
 use crate::handler_sandboxes::HandlerSandboxes;
@@ -28,10 +29,10 @@ pub(crate) struct SlotSandboxes {
 
 impl SlotSandboxes {
     /// `None` if the plugins of the setup are not loaded; the slot then stays with its earlier setup.
-    pub(crate) fn new(setup: Arc<Setup>) -> Option<Self> {
+    pub(crate) fn new(setup: Arc<Setup>, flow: &Flow) -> Option<Self> {
         let loaded = setup.roles.get(&Role::Processor)?;
-        let sandbox = Sandbox::new(loaded.plugin.clone(), loaded.limits);
-        Some(Self { sandbox, handlers: HandlerSandboxes::new(setup) })
+        let sandbox = Sandbox::new(loaded.plugin.clone(), loaded.limits, flow.clone());
+        Some(Self { sandbox, handlers: HandlerSandboxes::new(setup, flow.clone()) })
     }
 }
 
@@ -125,6 +126,7 @@ async fn call(
             report
         }
     };
+    runner.flow.tenant().count_cpu(report.cpu);
     runner.meters.called(Role::Processor, &report);
     report
 }

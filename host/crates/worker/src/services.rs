@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use saggar_job::{JobId, JobKey, LogSource, Problem};
 use saggar_queue::{AddOptions, Change, Job, NewJob, OptionsError, Running};
 use saggar_sandbox::{Services, TaskJob};
+use saggar_tenant::QuotaExceeded;
 
 use crate::error::LookupError;
 use crate::log_buffer::LogBuffer;
@@ -50,7 +51,10 @@ impl CallServices {
         match (self.runtime.add)(&self.runtime, task, vec![job], self.depth, Duration::MAX).await {
             // One job was added, so one is returned.
             Ok(added) => Ok(added.first().map_or(JobId(0), |added| added.id)),
-            Err(error) => Err(Problem::new(error.code(), error.to_string())),
+            Err(error) => {
+                let details = error.quota().map(quota_details);
+                Err(Problem { details, ..Problem::new(error.code(), error.to_string()) })
+            }
         }
     }
 
@@ -68,7 +72,7 @@ impl Services for CallServices {
     }
 
     fn log(&self, source: LogSource, text: &str) {
-        self.log.write(&*self.runtime.clock, source, text);
+        self.log.write(&*self.runtime.clock, &self.runtime.tenant, source, text);
     }
 
     fn is_cancelled(&self) -> bool {
@@ -111,4 +115,11 @@ impl Services for CallServices {
 
 fn problem(error: &LookupError) -> Problem {
     Problem::new(error.code(), error.to_string())
+}
+
+/// Returns the details of a problem whose cause is a quota.
+fn quota_details(exceeded: &QuotaExceeded) -> String {
+    let QuotaExceeded { quota, limit, retry_after, .. } = exceeded;
+    let retry_after = retry_after.map(|time| format!(",\"retry_after_ms\":{}", time.as_millis()));
+    format!("{{\"quota\":\"{quota}\",\"limit\":{limit}{}}}", retry_after.unwrap_or_default())
 }

@@ -31,7 +31,7 @@ pub(super) async fn get_attempts(
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Answered<wire::Attempts> {
-    let _room = service.responses().room_to_read(MAX_ATTEMPTS).await?;
+    let _room = service.responses().room_to_read(Some(access.jobs.tenant()), MAX_ATTEMPTS).await?;
     let history = access.jobs.queue(&task)?.history(id).await?.ok_or_else(|| Refusal::unknown_job(id))?;
     Ok(Answer::ok(wire::Attempts { attempts: history.attempts.into_iter().map(show::attempt).collect() }))
 }

@@ -38,7 +38,7 @@ pub(super) async fn list_jobs_of_task(
     let query = query(parameters)?;
     let task = access.jobs.queue(&task)?.key().task.clone();
     let query = ListQuery { task: Some(task), ..query };
-    let _room = service.responses().room_to_read(query.limit * LISTED_JOB).await?;
+    let _room = service.responses().room_to_read(Some(access.jobs.tenant()), query.limit * LISTED_JOB).await?;
     Ok(Answer::ok(show::page(access.jobs.list(query).await?, access.jobs.now())))
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn list_jobs(
     Parameters(parameters): Parameters<wire::ListQuery>,
 ) -> Answered<wire::Jobs> {
     let query = query(parameters)?;
-    let _room = service.responses().room_to_read(query.limit * LISTED_JOB).await?;
+    let _room = service.responses().room_to_read(Some(access.jobs.tenant()), query.limit * LISTED_JOB).await?;
     Ok(Answer::ok(show::page(access.jobs.list(query).await?, access.jobs.now())))
 }
 

@@ -149,8 +149,7 @@ impl TaskTx<'_> {
         let record = &record;
         let status = record.life.state.status();
         self.count_bytes(self.bytes_of(record)?, 0);
-        *self.state.count_mut(status) -= 1;
-        self.state.dirty = true;
+        self.state.count_status(Some(status), None);
         if status != Status::Waiting {
             self.unlist(record, status)?;
         }

@@ -104,7 +104,7 @@ impl TaskTx<'_> {
         self.batch_context.note_claim(Orphan { job: record.job, run, started_at: now });
         let live = Live { run, started_at: now, attempt, cancelling: false };
         self.state.live.push((record.job.number(), Some(live)));
-        self.state.count_status(Status::Waiting, Status::Running);
+        self.state.count_status(Some(Status::Waiting), Some(Status::Running));
         let (args, origin) = (record.args.clone(), record.origin());
         let claimed = ClaimedJob { id: record.id, run, attempt, args, origin, ready_at };
         let progress = record.take_progress();
@@ -200,7 +200,7 @@ impl TaskTx<'_> {
         self.state.ready_queue.enter_ready(self.db, number, rank, position, ready_at, record.since)?;
         self.batch_context.running -= 1;
         self.state.live.push((number, None));
-        self.state.count_status(Status::Running, Status::Waiting);
+        self.state.count_status(Some(Status::Running), Some(Status::Waiting));
         self.list(&record, Status::Waiting)?;
         // The row gets the fence of the claim, because the claim is still in the table of claims.
         self.put(&mut record, false)?;

@@ -1,21 +1,28 @@
-//! Eviction in the whole store: the jobs that ended first are removed, whatever their task.
+//! Eviction over several tasks: the jobs that ended first are removed, whatever their task.
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use saggar_job::Timestamp;
 
-use super::task_state::TaskState;
 use super::{MemoryTask, Tasks};
 use crate::Pruned;
 
-/// Continues after `pruned` until there is room for `more` bytes beside all stored ones, or until the work of `most`
-/// jobs is done. `own` is the state of any task of the store.
-pub(super) fn make(tasks: &Tasks, own: &Mutex<TaskState>, more: u64, most: usize, mut pruned: Pruned) -> Pruned {
-    let lacks = || own.lock().lacks_room_in_all(more);
+/// Continues after `pruned` until room no longer `lacks`, or until the work of `most` jobs is done. Removes jobs of all
+/// tasks, or of those of a tenant.
+pub(super) fn make(
+    tasks: &Tasks,
+    tenant: Option<&str>,
+    lacks: &dyn Fn() -> bool,
+    most: usize,
+    mut pruned: Pruned,
+) -> Pruned {
+    if !lacks() {
+        return pruned;
+    }
     let mut work = pruned.jobs;
+    let is_concerned = |task: &&Arc<MemoryTask>| tenant.is_none_or(|tenant| *task.tenant == *tenant);
     // One task is locked at a time, as everywhere.
-    let tasks: Vec<Arc<MemoryTask>> = tasks.lock().values().cloned().collect();
+    let tasks: Vec<Arc<MemoryTask>> = tasks.lock().values().filter(is_concerned).cloned().collect();
     while lacks() {
         let mut ends: Vec<(Timestamp, &Arc<MemoryTask>)> =
             tasks.iter().filter_map(|task| Some((task.state.lock().first_ended_at()?, task))).collect();

@@ -294,6 +294,26 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Adds the counts of two tasks. The sum is paused if both are.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            waiting: self.waiting + other.waiting,
+            delayed: self.delayed + other.delayed,
+            on_hold: self.on_hold + other.on_hold,
+            running: self.running + other.running,
+            success: self.success + other.success,
+            failure: self.failure + other.failure,
+            callbacks: self.callbacks + other.callbacks,
+            deferred: self.deferred + other.deferred,
+            given_up: self.given_up + other.given_up,
+            added: self.added + other.added,
+            bytes: self.bytes + other.bytes,
+            paused: self.paused && other.paused,
+            first_ready_at: self.first_ready_at.into_iter().chain(other.first_ready_at).min(),
+        }
+    }
+
     /// Returns whether no job waits or runs and every callback was settled or deferred.
     pub fn is_idle(&self) -> bool {
         self.waiting == 0 && self.running == 0 && self.callbacks <= self.deferred

@@ -129,6 +129,7 @@ impl TaskState {
         self.ends.drop_given_up(record);
         let status = record.life.state.status();
         self.kept.change(record.bytes(), 0);
+        self.kept.change_status(Some(status), None);
         self.by_status[status as usize] -= 1;
         self.status_index.leave(record.slot, status);
         if let Some(labels) = &record.labels {
