@@ -69,7 +69,7 @@ fn decided() -> Vec<Case> {
         body("a code that Reject does not take", "throw Reject('No User', 'x')").retries("exception", "Reject: the code is made of lower-case words with hyphens, such as 'not-found', not No User"),
         body("no code", "throw Reject()").retries("exception", "not undefined"),
         body("a time that Retry does not take", "throw Retry('a', 'b', { afterMs: -1 })").retries("exception", "Retry: afterMs is a number of milliseconds from 0 to 30 days, not -1"),
-        body("options that are no object", "throw Reject('a', 'b', 5)").retries("exception", "the third argument is an object"),
+        body("options that are not an object", "throw Reject('a', 'b', 5)").retries("exception", "the third argument is an object"),
         body("details that are no JSON", "const a = {}; a.a = a; throw Reject('a', 'b', { details: a })")
             .rejects("a", "b")
             .details("the details are not JSON: TypeError: circular reference"),

@@ -67,7 +67,7 @@ fn keys() -> Vec<Case> {
         ]),
         body("an add without a key", "Process('tasks.a.addWith', { key: null, priority: 1 })")
             .events(&[r#"add-with a [] {"priority":1}"#]),
-        body("options that are no object", "Process('tasks.a.addWith', [1])").events(&["add-with a [] [1]"]),
+        body("options that are not an object", "Process('tasks.a.addWith', [1])").events(&["add-with a [] [1]"]),
         body("options with a setter above them", "Object.defineProperty(Object.prototype, 'key', { set() { throw 1 }, configurable: true }); Process('tasks.a.addWith', {})")
             .events(&[&format!("add-with a [] {first}")]),
         in_role("a key in the add handler", Role::OnAdd, r#"{"key":"test/7/add/0"}"#),

@@ -11,8 +11,8 @@ use wasmtime::error::Context as _;
 use super::report::Report;
 
 const HEAD: &str = "\
-# What the script runner does not pass of test262. `cargo xtask script-runner --test262` compares with it, and writes it anew with
-# `--accept`. A line is a test, or a feature of the language of which no test passes.
+# The tests of test262 that the script runner fails. `cargo xtask script-runner --test262` compares the results with this list;
+# `--accept` rewrites it. Each line is a test, or a language feature without a passing test.
 ";
 
 /// What failed when the list was written.

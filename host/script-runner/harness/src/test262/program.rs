@@ -1,7 +1,7 @@
 //! Makes scripts of a test, runs them, and judges how they end, as the suite's INTERPRETING.md says.
 //!
-//! A script is one file, so the harness stands in front of the test, as in the suite's own runner. A module is imported by an
-//! entry, after a module that makes the harness's globals.
+//! A script is one file, so the harness files are prepended to the test. A module is imported by an entry module, after a module
+//! that defines the globals of the harness.
 
 use wasmtime::Result;
 use wasmtime::error::Context as _;
@@ -21,7 +21,7 @@ const SYNC: &str = "function $run() {}\n";
 const ASYNC: &str = "var $DONE, $finished = new Promise((resolve, reject) => { \
     $DONE = (error) => error ? reject(error) : resolve(); }); function $run() { return $finished; }\n";
 
-/// The host's object, whose functions are no part of the language: other realms, threads, detaching buffers.
+/// The object of host functions that are not part of the language: other realms, threads, detaching buffers.
 const HOST_OBJECT: &str = "$262";
 
 /// The byte of a compiled file that says in which form the runner took it, and its value for a script.
