@@ -1,5 +1,5 @@
 //! Embeds the templates of `saggar new`, with the guest SDKs that they contain, and the pages of the guide, as tables of
-//! paths and texts.
+//! paths and texts; and what `saggar version` prints.
 
 use std::fmt::Write;
 use std::fs;
@@ -24,7 +24,8 @@ const LEFT_OUT: [&str; 8] = ["tests", "test", "target", "node_modules", "__pycac
 
 fn main() -> io::Result<()> {
     write_table("template_files.rs", &TEMPLATES)?;
-    write_table("guide_files.rs", &GUIDE)
+    write_table("guide_files.rs", &GUIDE)?;
+    tell_versions(&directory("CARGO_MANIFEST_DIR").join("../Cargo.lock"))
 }
 
 fn write_table(table_file: &str, folders: &[(&str, &str)]) -> io::Result<()> {
@@ -44,6 +45,34 @@ fn write_table(table_file: &str, folders: &[(&str, &str)]) -> io::Result<()> {
         let _ = writeln!(table, "    ({name:?}, include_str!({:?})),", path.display().to_string());
     }
     fs::write(directory("OUT_DIR").join(table_file), table + "]\n")
+}
+
+/// Libraries whose advisories concern the host, and the variables with their versions in `saggar version`.
+const LIBRARIES: [(&str, &str); 3] =
+    [("hyper", "SAGGAR_HYPER_VERSION"), ("rustls", "SAGGAR_RUSTLS_VERSION"), ("wasmtime", "SAGGAR_WASMTIME_VERSION")];
+
+/// Passes what `saggar version` prints to the compiler: the target, the profile, the features, and the locked versions.
+fn tell_versions(lock: &Path) -> io::Result<()> {
+    println!("cargo::rerun-if-changed={}", lock.display());
+    let locked = fs::read_to_string(lock)?;
+    for (name, variable) in LIBRARIES {
+        let entry = format!("\nname = \"{name}\"\nversion = \"");
+        let after = locked.split_once(&entry).map(|(_, after)| after);
+        let version = after.and_then(|after| after.split('"').next());
+        let version = version.ok_or_else(|| io::Error::other(format!("{} has no {name}", lock.display())))?;
+        println!("cargo::rustc-env={variable}={version}");
+    }
+    for (from, variable) in [("TARGET", "SAGGAR_TARGET"), ("PROFILE", "SAGGAR_PROFILE")] {
+        let value = std::env::var_os(from).and_then(|value| value.into_string().ok());
+        let value = value.ok_or_else(|| io::Error::other(format!("cargo has not set {from}")))?;
+        println!("cargo::rustc-env={variable}={value}");
+    }
+    let mut features: Vec<_> = std::env::vars()
+        .filter_map(|(name, _)| name.strip_prefix("CARGO_FEATURE_").map(|name| name.to_lowercase().replace('_', "-")))
+        .collect();
+    features.sort();
+    println!("cargo::rustc-env=SAGGAR_FEATURES={}", features.join(","));
+    Ok(())
 }
 
 fn collect(folder: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {

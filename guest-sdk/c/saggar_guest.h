@@ -109,6 +109,8 @@ typedef struct {
 /* `args` is a JSON array with one item per argument. `options` may be NULL. */
 bool saggar_add(const char *task, const char *args, uint64_t *id, saggar_problem *problem);
 bool saggar_add_with(const char *task, const char *args, const saggar_options *options, uint64_t *id, saggar_problem *problem);
+/* Both fail with `not-added` if no job of this task added the job, unless the task has access to all jobs; the job that
+ * the call is about is always found. `saggar_cancel` fails with `ended` if the job has already ended. */
 bool saggar_get(const char *task, uint64_t id, saggar_job *job, saggar_problem *problem);
 bool saggar_cancel(const char *task, uint64_t id, saggar_problem *problem);
 

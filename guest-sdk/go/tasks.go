@@ -101,7 +101,8 @@ func (options Options) members(key string) map[string]any {
 	return members
 }
 
-// Get looks up a job: while it waits or runs, and after its end until retention removes it.
+// Get looks up a job: while it waits or runs, and after its end until retention removes it. It fails with not-added if
+// no job of this task added it, unless the task has access to all jobs; the job that the call is about is always found.
 func Get(task string, id uint64) (JobView, error) {
 	job, failed := abi.Must().Get(task, id)
 	if failed != nil {
@@ -115,7 +116,7 @@ func Get(task string, id uint64) (JobView, error) {
 	return view, nil
 }
 
-// Cancel cancels a job. It fails with ended if the job has already ended.
+// Cancel cancels a job that Get finds. It fails with ended if the job has already ended.
 func Cancel(task string, id uint64) error {
 	if failed := abi.Must().Cancel(task, id); failed != nil {
 		return fromHost(failed)

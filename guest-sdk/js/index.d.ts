@@ -93,9 +93,12 @@ export const tasks: {
   addLater(task: string, delayMs: number, ...args: unknown[]): number;
   /** Adds a job with options. */
   addWith(task: string, args: readonly unknown[], options?: AddOptions): number;
-  /** Looks up a job. */
+  /**
+   * Looks up a job. Fails with `not-added` if no job of this task added it, unless the task has access to all jobs; the
+   * job that the call is about is always found.
+   */
   get<R = Json>(task: string, id: number): JobView<R>;
-  /** Cancels a job. Fails with `ended` if it has already ended. */
+  /** Cancels a job that `get` finds. Fails with `ended` if it has already ended. */
   cancel(task: string, id: number): void;
 };
 

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use saggar_definition::{Catalog, Diagnostic, Environment, Severity, Task};
+use saggar_definition::{Catalog, Diagnostic, Location, Severity, Task};
 use saggar_job::{CodeFile, Role};
 use saggar_sandbox::Engine;
 use saggar_worker::{Setup, Unready};
 
 use crate::code::{self, CodeFiles, LoadedCode, Wanted};
+use crate::place::AppPlace;
 
 /// A loaded app: its valid tasks with their plugins, and the problems of the other tasks.
 #[derive(Default)]
@@ -77,21 +78,37 @@ pub(crate) struct Definitions {
 }
 
 impl Definitions {
-    pub(crate) fn load(app_dir: &Path, env: Environment<'_>) -> Self {
-        let saggar_definition::Loaded { catalog, diagnostics, broken } = saggar_definition::load(app_dir, env);
+    /// Loads the task files of an app. Blocks.
+    pub(crate) fn load(place: &AppPlace) -> Self {
+        let variable = |name: &str| place.variable(name);
+        let saggar_definition::Loaded { catalog, diagnostics, broken } = saggar_definition::load(&place.dir, &variable);
         let broken = broken.into_iter().map(|(id, problem)| (id.folded().to_owned(), problem.into())).collect();
-        Self { catalog, problems: diagnostics, broken }
+        let mut problems = diagnostics;
+        problems.splice(..0, place.warnings());
+        Self { catalog, problems, broken }
+    }
+
+    /// Returns the problem of an app that needs more sandboxes than it may have.
+    pub(crate) fn too_many_slots(&self, capacity: u32) -> Option<(u64, Diagnostic)> {
+        let need = min_capacity(&self.catalog);
+        let message = format!("the tasks need up to {need} sandboxes at once, and the app may have {capacity}");
+        let problem = || Diagnostic::error(Location::file("tasks"), message).with_help("lower `worker_nums`");
+        (need > u64::from(capacity)).then(|| (need, problem()))
+    }
+
+    /// Returns an app of which no task can run, because of `problem`.
+    pub(crate) fn refused(self, problem: Diagnostic) -> App {
+        let mut broken = self.broken;
+        let why: Arc<str> = problem.brief().into();
+        broken.extend(self.catalog.iter().map(|task| (task.id.folded().to_owned(), why.clone())));
+        let mut problems = self.problems;
+        problems.push(problem);
+        App { problems, broken, ..App::default() }
     }
 
     /// Returns the largest memory limit of any task's sandbox, in bytes.
     pub(crate) fn max_memory(&self) -> u64 {
         self.catalog.iter().map(|task| task.sandbox.memory_bytes).max().unwrap_or(0)
-    }
-
-    /// Returns whether a task refers to a script.
-    pub(crate) fn has_scripts(&self) -> bool {
-        let mut references = self.catalog.iter().flat_map(|task| task.references());
-        references.any(|(_, reference)| matches!(reference.value.code, CodeFile::Script(_)))
     }
 
     /// Returns how many sandboxes the tasks can use at once if each plugin has one memory. Plugins with several
@@ -241,6 +258,12 @@ impl App {
     /// Returns whether any problem is an error.
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// Returns the first error in one line.
+    pub(crate) fn first_problem(&self) -> Option<Arc<str>> {
+        let first = self.problems.iter().find(|problem| problem.severity == Severity::Error)?;
+        Some(first.brief().into())
     }
 
     /// Returns the loaded code of this file, if a task refers to it and it can be used.

@@ -4,7 +4,7 @@ pub(crate) mod author;
 pub(crate) mod client;
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Config(ConfigArgs),
     /// Generates a token for the HTTP API, and its digest for the configuration
     Token(Token),
+    /// Prints the version of this program and of what it is made of, to check a build
+    Version(VersionArgs),
     #[command(flatten)]
     Author(author::AuthorCommand),
     #[command(flatten)]
@@ -85,16 +87,16 @@ impl Command {
     /// Loads the configuration of this command. Blocks while it reads the file; `verbose` counts `-v`.
     pub(crate) fn configuration(&self, verbose: u8, variables: &Variables) -> Loaded {
         match self {
-            Self::Check(args) => config::load(&args.app, &args.settings, verbose, variables),
+            Self::Check(args) => config::load_for(args.app.as_deref(), &args.settings, verbose, variables),
             Self::Run(args) => config::load(&args.app, &args.settings, verbose, variables),
-            Self::Serve(args) => config::load(&args.app, &args.settings, verbose, variables),
+            Self::Serve(args) => config::load_for(args.app.as_deref(), &args.settings, verbose, variables),
             Self::Dev(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Backup(args) => config::load(&args.app, &args.settings, verbose, variables),
-            Self::Config(args) => config::load_for_show(&args.app, &args.settings, verbose, variables),
+            Self::Config(args) => config::load_for_show(args.app.as_deref(), &args.settings, verbose, variables),
             Self::Author(author::AuthorCommand::Test(args)) => {
                 config::load(&args.app_dir(), &args.settings, verbose, variables)
             }
-            Self::Token(_) | Self::Author(_) | Self::Client(_) | Self::Help(_) => {
+            Self::Token(_) | Self::Version(_) | Self::Author(_) | Self::Client(_) | Self::Help(_) => {
                 config::load_without_app(verbose, variables)
             }
         }
@@ -103,6 +105,17 @@ impl Command {
     /// Returns whether the command runs as a service until it is stopped.
     pub(crate) fn is_service(&self) -> bool {
         matches!(self, Self::Serve(_) | Self::Dev(_))
+    }
+
+    /// Returns the files that the command line names, for a command that is hardened. Commands for authors, who run their own
+    /// code, are not.
+    pub(crate) fn hardened(&self) -> Option<ServiceFiles<'_>> {
+        match self {
+            Self::Serve(Serve { app, settings, .. }) => {
+                Some(ServiceFiles { app: app.as_deref(), configuration: settings.file.as_deref() })
+            }
+            _ => None,
+        }
     }
 
     /// Returns whether the command writes files for an author, and nothing else.
@@ -117,10 +130,19 @@ impl Command {
     }
 }
 
+/// The files that the command line of a service names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ServiceFiles<'a> {
+    /// The app's directory; `None` for the tenants of the configuration.
+    pub(crate) app: Option<&'a Path>,
+    /// The configuration, if it is not the app's own.
+    pub(crate) configuration: Option<&'a Path>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The app: a directory with `tasks/`, and `plugins/` or `scripts/`
-    pub(crate) app: PathBuf,
+    /// The app: a directory with `tasks/`, and `plugins/` or `scripts/`; without it, the tenants of --config FILE
+    pub(crate) app: Option<PathBuf>,
 
     /// Prints one JSON document
     #[arg(long)]
@@ -160,8 +182,8 @@ pub(crate) struct Run {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The app: a directory with `tasks/`, and `plugins/` or `scripts/`
-    pub(crate) app: PathBuf,
+    /// The app: a directory with `tasks/`, and `plugins/` or `scripts/`; without it, the tenants of --config FILE
+    pub(crate) app: Option<PathBuf>,
 
     /// Reloads the app whenever a task file, a plugin or the configuration has changed
     #[arg(long)]
@@ -198,8 +220,8 @@ pub(crate) struct Backup {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArgs {
-    /// The app whose `saggar.toml` is read
-    app: PathBuf,
+    /// The app whose `saggar.toml` is read; without it, --config FILE, which has tenants
+    app: Option<PathBuf>,
 
     /// Prints one JSON document
     #[arg(long)]
@@ -212,7 +234,7 @@ pub(crate) struct ConfigArgs {
 #[derive(Debug, Args)]
 pub(crate) struct Token {
     /// What the token allows
-    #[arg(long, default_value = "write", value_parser = ["read", "write", "admin"])]
+    #[arg(long, default_value = "write", value_parser = ["read", "write", "admin", "operator"])]
     pub(crate) role: String,
 
     /// The token's name in the log
@@ -231,6 +253,13 @@ pub(crate) struct Help {
     pub(crate) topic: Option<String>,
 
     /// Prints name and text as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    /// Prints one JSON document
     #[arg(long)]
     pub(crate) json: bool,
 }

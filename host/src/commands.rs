@@ -11,11 +11,13 @@ mod open_files;
 mod repeat;
 mod run;
 mod serve;
+mod served;
 mod service;
 mod show;
 mod signals;
 mod source_excerpt;
 mod token;
+mod version;
 
 mod component;
 mod new;
@@ -28,6 +30,7 @@ mod job_view;
 mod output;
 
 mod add;
+mod audit;
 mod bulk_add;
 mod change;
 mod get;
@@ -36,6 +39,7 @@ mod logs;
 mod reload;
 mod stats;
 mod tasks;
+mod tenants;
 mod wait;
 mod watch;
 
@@ -54,6 +58,7 @@ use saggar_sandbox::escaped;
 use crate::cli::Command;
 use crate::cli::author::AuthorCommand;
 use crate::config::{Config, Loaded, Variables};
+use crate::harden::Hardening;
 use crate::telemetry::Telemetry;
 
 /// The job failed, the app has problems, or anything else failed.
@@ -74,6 +79,7 @@ pub(crate) struct CommandEnv {
     /// The number of `-v`.
     pub(crate) verbose: u8,
     pub(crate) variables: Arc<Variables>,
+    pub(crate) hardening: Hardening,
     pub(crate) telemetry: Telemetry,
 }
 
@@ -87,14 +93,14 @@ impl CommandEnv {
             .cache_dir(cache_dir.clone())
             .keep_bytes(*keep_bytes as u64)
             .state_dir(self.variables.user_state_dir())
-            .compiler(compiler())
+            .compiler(self.hardening.launcher().map_or_else(compiler, Compiler::Launched))
             .report_compiling(SLOW_COMPILATION, say_compiling)
             .tracer(self.telemetry.tracer())
             .env_filtered(env_allow.clone(), move |name| variables.text(name).map(str::to_owned))
     }
 }
 
-/// Returns the compiler of plugins: the running program, even if its file was replaced meanwhile.
+/// Returns the compiler of plugins of a process that may start programs: the running program, even if its file was replaced meanwhile.
 fn compiler() -> Compiler {
     Compiler::Process("/proc/self/exe".into())
 }
@@ -129,6 +135,7 @@ pub(crate) async fn run(command: Command, env: &CommandEnv) -> ExitCode {
         Command::Backup(args) => backup::run(args, env).await,
         Command::Config(args) => config::run(&args, &env.configuration),
         Command::Token(args) => token::run(&args),
+        Command::Version(args) => version::run(&args),
         Command::Author(AuthorCommand::Component(args)) => component::run(args).await,
         Command::Author(AuthorCommand::New(args)) => new::run(&args),
         Command::Author(AuthorCommand::Test(args)) => test::run(args, env).await,

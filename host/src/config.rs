@@ -11,31 +11,33 @@ mod input;
 mod secret;
 
 mod file;
+mod loaded;
 mod operator;
 mod syntax;
 
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use saggar::api::{Limits, Tokens};
-use saggar::{Severity, StoreChoice};
+use saggar::api::{Role, Tokens};
 use saggar_definition::{Diagnostic, Location, nearest};
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub(crate) use flags::{ClientScope, DevScope, EngineScope, Flags, RunScope, Scope, ServiceScope, StoreScope};
 pub(crate) use keys::Config;
-pub(crate) use value::{Endpoint, time, value_text};
+pub(crate) use loaded::Loaded;
+pub(crate) use value::{ConfiguredTenant, Endpoint, time};
 
 use file::ConfigFile;
 use input::{Input, Inputs, Origin};
 use keys::Key;
-use value::{Reader, Setting};
+use value::{Reader, Setting, TENANT, TenantList};
 
 /// Variables with our prefix that are not keys: the path of the configuration file, and those of the client commands.
-const OTHER_VARIABLES: [&str; 4] = [flags::FILE_VARIABLE, "SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_RETRY_FOR"];
+const OTHER_VARIABLES: [&str; 5] =
+    [flags::FILE_VARIABLE, "SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_TENANT", "SAGGAR_RETRY_FOR"];
 
 /// The prefix of variables for task files, which are not keys either.
 const APP_PREFIX: &str = "SAGGAR_APP_";
@@ -56,19 +58,20 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// When a host gives up rights that it does not need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Harden {
+    /// As far as the kernel can.
+    Auto,
+    /// Fully, or the host does not start.
+    Require,
+    /// Never.
+    Off,
+}
+
 /// The environment variables of a process.
 #[derive(Debug, Default)]
 pub(crate) struct Variables(BTreeMap<String, OsString>);
-
-/// A configuration, and where its values come from.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    /// The values. A refused value is replaced by its default.
-    pub(crate) config: Config,
-    settings: Vec<Setting>,
-    /// All problems.
-    pub(crate) problems: Vec<Diagnostic>,
-}
 
 impl FromIterator<(OsString, OsString)> for Variables {
     /// Skips names that are not UTF-8, because none of ours is.
@@ -110,9 +113,45 @@ impl Variables {
     }
 }
 
-/// Loads the configuration of a command that serves or runs `app`; reads the app's file. `verbose` counts `-v`.
+/// Loads the configuration of a command that serves or runs `app`; reads the app's file, unless another one is named.
+/// Without an app, that file must have tenants. `verbose` counts `-v`.
+pub(crate) fn load_for<S: Scope>(app: Option<&Path>, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
+    let mut loaded = match ConfigFile::find(app, flags.file.as_deref()) {
+        Ok(file) => resolve(&file, flags, verbose, variables),
+        Err(problem) => {
+            let mut loaded = resolve(&ConfigFile::none(), flags, verbose, variables);
+            loaded.problems.push(problem);
+            return loaded;
+        }
+    };
+    if !loaded.has_errors() {
+        loaded.problems.extend(either_app_or_tenants(app, flags.file.as_deref(), &loaded));
+    }
+    loaded
+}
+
+/// Returns the problem of a host that is to serve both an app and tenants, or neither.
+fn either_app_or_tenants(app: Option<&Path>, file: Option<&Path>, loaded: &Loaded) -> Option<Diagnostic> {
+    let file = file?.to_string_lossy();
+    match (app, loaded.tenants.is_empty()) {
+        (Some(app), false) => {
+            let message = format!("this configuration has tenants, and the command names the app {}", app.display());
+            let help = "leave out the app; to serve it beside the tenants, make it a tenant with `[[tenant]]`";
+            Some(Diagnostic::error(Location::file(file), message).with_help(help))
+        }
+        (None, true) => {
+            let message = "the command names no app, and this configuration has no tenants";
+            let help = "name the app: `saggar serve APP`; or add a `[[tenant]]` with `name` and `dir`";
+            Some(Diagnostic::error(Location::file(file), message).with_help(help))
+        }
+        _ => None,
+    }
+}
+
+/// Loads the configuration of a command for one `app`; reads the app's file, unless another one is named. `verbose`
+/// counts `-v`.
 pub(crate) fn load<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
-    match ConfigFile::find(app, flags.file.as_deref()) {
+    match ConfigFile::find(Some(app), flags.file.as_deref()) {
         Ok(file) => resolve(&file, flags, verbose, variables),
         Err(problem) => {
             let mut loaded = resolve(&ConfigFile::none(), flags, verbose, variables);
@@ -122,11 +161,16 @@ pub(crate) fn load<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variable
     }
 }
 
-/// Like `load`, for a command that reads nothing else of the app. Reports a missing app itself, because no other code
+/// Like `load_for`, for a command that reads nothing else of the app. Reports a missing app itself, because no other code
 /// would.
-pub(crate) fn load_for_show<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
-    let mut loaded = load(app, flags, verbose, variables);
-    if !app.is_dir() {
+pub(crate) fn load_for_show<S: Scope>(
+    app: Option<&Path>,
+    flags: &Flags<S>,
+    verbose: u8,
+    variables: &Variables,
+) -> Loaded {
+    let mut loaded = load_for(app, flags, verbose, variables);
+    if let Some(app) = app.filter(|app| !app.is_dir()) {
         let message = if app.exists() { "not a directory" } else { "no such directory" };
         let problem = Diagnostic::error(Location::file(app.to_string_lossy()), message);
         loaded.problems.insert(0, problem.with_help("give the directory of an app: one that contains `tasks/`"));
@@ -139,6 +183,22 @@ pub(crate) fn load_without_app(verbose: u8, variables: &Variables) -> Loaded {
     resolve(&ConfigFile::none(), &Flags::<ClientScope>::none(), verbose, variables)
 }
 
+/// Reads a configuration file of this text and shows all its problems; returns their number. For tests and fuzz targets.
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(not(fuzzing), expect(unreachable_pub, reason = "the library has it for the fuzz target"))]
+pub fn read_configuration(text: &str) -> usize {
+    let file = ConfigFile::of("saggar.toml".into(), PathBuf::new(), text.into());
+    let loaded = resolve(&file, &Flags::<ServiceScope>::none(), 0, &Variables::default());
+    for problem in &loaded.problems {
+        let text = problem.render(false);
+        assert!(!text.contains('\u{1b}'), "a control character is shown: {text:?}");
+    }
+    if !loaded.has_errors() {
+        assert_eq!(loaded.rows().len(), keys::ALL.len(), "each key has a value");
+    }
+    loaded.problems.len()
+}
+
 fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
     let mut reader = Reader::new(file.source.clone(), file.dir.clone());
     let mut raw = Inputs {
@@ -148,15 +208,24 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables
         flags: from_flags(&flags.given),
     };
     for (name, given) in &mut raw.file {
-        given.applies = keys::find(name).is_some_and(|key| S::default_of(key).is_none());
+        given.applies = keys::find(name).is_none_or(|key| S::default_of(key).is_none());
     }
     if let Some(node) = flags::verbose_node(verbose) {
         let given = Input { origin: Origin::Flag("-v"), node, applies: true };
         raw.flags.entry("log.level").or_insert(given);
     }
+    reader.has_tenants = raw.file.contains_key(TENANT);
     let mut config = Config::read(&raw, &mut reader);
     apply_derived_defaults(&mut config, variables, &mut reader);
-    if keys::find("listen").is_some_and(S::uses) {
+    if file.is_of_app {
+        config.store = operator::check_store(config.store, &file.dir, &mut reader);
+    }
+    let tenants = match reader.has_tenants {
+        true => reader.value(TENANT, &TenantList, &raw),
+        false => Vec::new(),
+    };
+    check_tokens_of_tenants(&config, &tenants, &mut reader);
+    if keys::find("listen").is_some_and(S::uses) && tenants.is_empty() {
         check_open_address(&config, &mut reader);
     }
     let (settings, mut problems) = reader.finish();
@@ -164,7 +233,7 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables
         let used = |setting: &&Setting| keys::find(setting.key).is_some_and(S::uses);
         problems.extend(operator::warning(settings.iter().filter(used)));
     }
-    Loaded { config, settings, problems }
+    Loaded { config, tenants, settings, problems }
 }
 
 /// Applies the rules that depend on several keys or on the machine: defaults, and limits of given values.
@@ -198,6 +267,34 @@ fn check_open_address(config: &Config, reader: &mut Reader) {
     if let Some(node) = reader.node("listen") {
         let message = format!("other machines can reach {}, and no token is configured", config.listen);
         reader.error(&node, message, OPEN_ADDRESS_HELP);
+    }
+}
+
+/// Reports tokens that cannot be used beside tenants: a host with tenants serves nobody without a token, and each token
+/// is of one tenant or of the operator.
+fn check_tokens_of_tenants(config: &Config, tenants: &[ConfiguredTenant], reader: &mut Reader) {
+    let Some(node) = reader.node(TENANT) else { return };
+    if tenants.is_empty() {
+        return;
+    }
+    let listed = || config.tokens.iter().chain(tenants.iter().flat_map(|tenant| &tenant.tokens));
+    if reader.is_read("token") && listed().next().is_none() {
+        let help = "give a tenant a token with `[[tenant.token]]`, and yourself one with `[[token]]` and the role \
+                    `operator` (`saggar token` makes one)";
+        reader.error(&node, "a host with tenants needs tokens", help);
+    }
+    for listed in &config.tokens {
+        let (name, tenant) = (&listed.token.name, &listed.token.tenant);
+        if listed.token.role != Role::Operator && !tenants.iter().any(|known| known.settings.name == *tenant) {
+            let message = format!("the token `{name}` is of the tenant `{tenant}`, which is not configured");
+            let help = "give the token a `tenant` that has a `[[tenant]]`, or put it below one as `[[tenant.token]]`";
+            reader.error(&reader.node("token").unwrap_or_else(|| node.clone()), message, help);
+        }
+    }
+    let mut digests = BTreeSet::new();
+    if let Some(twice) = listed().find(|listed| !digests.insert(listed.sha256())) {
+        let message = format!("two tokens have the digest of the token `{}`", twice.token.name);
+        reader.error(&node, message, "make a token of its own for each tenant and role");
     }
 }
 
@@ -259,93 +356,8 @@ fn misspelt(variables: &Variables) -> impl Iterator<Item = Diagnostic> {
 
 impl Config {
     /// Returns the tokens of the HTTP service.
-    pub(crate) fn tokens(&self) -> Tokens {
+    fn tokens(&self) -> Tokens {
         Tokens::new(self.tokens.iter().map(|listed| listed.token.clone()).collect())
-    }
-}
-
-impl Loaded {
-    /// Returns whether an error makes the configuration unusable.
-    pub(crate) fn has_errors(&self) -> bool {
-        self.problems.iter().any(|problem| problem.severity == Severity::Error)
-    }
-
-    /// Returns the store with its durability.
-    pub(crate) fn store(&self) -> StoreChoice {
-        self.config.store.clone().with_durability(self.config.durability)
-    }
-
-    /// Returns the limits of HTTP connections.
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            connections: self.config.http_connections,
-            address_share: self.config.http_address_share,
-            head_time: self.config.http_head_time,
-            head_bytes: self.config.http_head_bytes,
-            headers: self.config.http_headers,
-            write_time: self.config.http_write_time,
-            followers: self.config.http_streams,
-        }
-    }
-
-    /// Returns the keys whose values differ from those of `running`.
-    pub(crate) fn changed_keys(&self, running: &Self) -> Vec<String> {
-        let value_in = |loaded: &Self, key: &str| {
-            loaded.settings.iter().find(|setting| setting.key == key).map(|setting| setting.value.clone())
-        };
-        let is_changed = |setting: &&Setting| value_in(running, setting.key).as_ref() != Some(&setting.value);
-        self.settings.iter().filter(is_changed).map(|setting| setting.key.to_owned()).collect()
-    }
-
-    /// Returns the problems that `running` does not have.
-    pub(crate) fn new_problems(&self, running: &Self) -> Vec<Diagnostic> {
-        self.problems.iter().filter(|problem| !running.problems.contains(problem)).cloned().collect()
-    }
-
-    /// Returns each key with its value and origin, for people.
-    pub(crate) fn rows(&self) -> Vec<[String; 3]> {
-        let row = |setting: &Setting| [setting.key.to_owned(), value_text(&setting.value), setting.origin_text()];
-        self.settings.iter().map(row).collect()
-    }
-
-    /// Returns each key with its value and origin, and all problems, for programs. Omits the settings if there are
-    /// errors, because they would be guesses.
-    pub(crate) fn document(&self) -> Value {
-        let settings = self.settings.iter().filter(|_| !self.has_errors());
-        let settings: Vec<Value> = settings.map(Setting::document).collect();
-        json!({ "settings": settings, "problems": self.problems })
-    }
-}
-
-impl Setting {
-    fn origin_text(&self) -> String {
-        match self.origin {
-            Origin::Default => "default".to_owned(),
-            Origin::Variable(name) => format!("environment {name}"),
-            Origin::Flag(name) => format!("flag {name}"),
-            Origin::File => {
-                let location = self.node.as_ref().map(input::Node::location);
-                location.map_or_else(String::new, |location| {
-                    let line = location.position.map_or(1, |position| position.line);
-                    format!("{}:{line}", location.file)
-                })
-            }
-        }
-    }
-
-    fn document(&self) -> Value {
-        let location = self.node.as_ref().map(input::Node::location);
-        let from = match (self.origin, location) {
-            (Origin::Variable(name), _) => json!({ "kind": "environment", "name": name }),
-            (Origin::Flag(name), _) => json!({ "kind": "flag", "name": name }),
-            (Origin::File, Some(location)) => {
-                let position = location.position;
-                let (line, column) = (position.map(|at| at.line), position.map(|at| at.column));
-                json!({ "kind": "file", "file": location.file, "line": line, "column": column })
-            }
-            (Origin::Default | Origin::File, _) => json!({ "kind": "default" }),
-        };
-        json!({ "key": self.key, "value": self.value, "from": from })
     }
 }
 

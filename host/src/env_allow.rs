@@ -22,6 +22,11 @@ impl EnvAllow {
         Self(vec!["*".to_owned()])
     }
 
+    /// Returns no pattern: no name is allowed.
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Returns whether task files may use the variable `name`.
     pub fn allows(&self, name: &str) -> bool {
         self.0.iter().any(|pattern| matches(pattern, name))

@@ -83,7 +83,7 @@ impl Host {
 
     /// Returns a page of the jobs that match `query`.
     pub async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        self.queue.list(query).await
+        self.queue.list(&ListQuery { tenant: self.tenant_name().clone(), ..query.clone() }).await
     }
 
     /// Returns how often a task's jobs were added, retried and ended.

@@ -28,7 +28,16 @@
 //! }
 //! ```
 
+// The configuration belongs to the binary; a fuzz target can only use a library.
+#[cfg(fuzzing)]
+extern crate self as saggar;
+
+#[cfg(fuzzing)]
+#[allow(dead_code, reason = "the binary uses the rest")]
+mod config;
+
 mod app;
+mod builder;
 mod code;
 mod env_allow;
 mod host;
@@ -36,20 +45,26 @@ mod job_view;
 mod jobs;
 mod loading;
 mod meters;
+mod place;
 mod reload;
 mod reload_view;
 mod reloads;
 mod script_runner;
 mod service;
+mod single_app;
 mod store;
+mod tenants;
 
 pub use app::{App, StartError};
+pub use builder::HostBuilder;
+#[cfg(fuzzing)]
+pub use config::read_configuration;
 pub use env_allow::EnvAllow;
-pub use host::{DEFAULT_KEEP_BYTES, Health, Host, HostBuilder};
+pub use host::{DEFAULT_KEEP_BYTES, Health, Host};
 pub use job_view::JobView;
 pub use meters::describe_metrics;
 pub use opentelemetry::global::BoxedTracer;
-pub use reloads::{ConfigurationCheck, LastReload, ReloadError, ReloadResult, ReloadStatus, Reloaded};
+pub use reloads::{ConfigurationCheck, LastReload, ReloadError, ReloadResult, ReloadStatus, Reloaded, TenantChanges};
 pub use saggar_api as api;
 pub use saggar_definition::{Diagnostic, Severity, Task, schema};
 pub use saggar_job::{
@@ -60,10 +75,13 @@ pub use saggar_queue::{
     Gap, JobEvent, JobEventKind, KeptEvent, ListOrder, ListQuery, ListedJob, LogLine, Missed, NewJob, Page, Progress,
     Rates, StoreError, UniqueBy, fingerprint,
 };
-pub use saggar_sandbox::{Allocator, CompileState, Compiler, Engine, Plugin, PoolUsage, Script, compile_if_asked};
-pub use saggar_store_sqlite::{Durability, SqliteError};
+pub use saggar_sandbox::{
+    Allocator, CompileState, Compiler, CompilerLauncher, Engine, Plugin, PoolUsage, Script, compile_if_asked,
+};
+pub use saggar_store_sqlite::{Durability, SqliteError, sqlite_version};
 pub use saggar_wire as wire;
 pub use saggar_worker::{AddError, Family, LookupError, TaskChanges};
-pub use script_runner::SCRIPT_ENGINE;
+pub use script_runner::{SCRIPT_ENGINE, script_runner_digest};
 pub use service::service;
 pub use store::{StoreChoice, UnknownStore, backup};
+pub use tenants::{ReadTenants, RemoveTenantError, TenantSettings, Tenants, TenantsConfiguration};

@@ -1,10 +1,10 @@
-//! The state of loading a host's plugins.
+//! The state of opening a host's tasks, and of loading their plugins.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Whether the plugins of a host have been loaded. Clones share the state.
+/// Whether the tasks of a host have been opened, or their plugins loaded. Clones share the state.
 #[derive(Clone)]
 pub(crate) struct Loading(Arc<watch::Sender<bool>>);
 
@@ -15,12 +15,17 @@ impl Default for Loading {
 }
 
 impl Loading {
-    /// Marks the plugins as loaded.
+    /// Marks the end.
     pub(crate) fn finish(&self) {
         self.0.send_replace(true);
     }
 
-    /// Resolves when the plugins have been loaded. Cancel safe.
+    /// Returns whether it has ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Resolves when it has ended. Cancel safe.
     pub(crate) async fn finished(&self) {
         // Cannot fail: `self` owns the sender, so the channel is open.
         let _ = self.0.subscribe().wait_for(|finished| *finished).await;

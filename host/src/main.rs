@@ -8,6 +8,7 @@ macro_rules! say {
 mod cli;
 mod commands;
 mod config;
+mod harden;
 mod inputs;
 mod problems;
 mod telemetry;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use commands::CommandEnv;
 use config::Variables;
+use harden::Hardening;
 use rustix::fs::Mode;
 use telemetry::Telemetry;
 
@@ -45,6 +47,14 @@ fn main() -> ExitCode {
         telemetry::report_config_problems(&configuration, &variables);
         return ExitCode::from(commands::USAGE);
     }
+    // Before there are other threads, which it would leave out.
+    let hardening = match Hardening::start(&cli.command, &configuration, &variables) {
+        Ok(hardening) => hardening,
+        Err(error) => {
+            say!("saggar: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
     let telemetry = match Telemetry::start(&cli.command, &configuration.config, &variables) {
         Ok(telemetry) => telemetry,
         Err(error) => {
@@ -63,7 +73,7 @@ fn main() -> ExitCode {
         }
     };
     let configuration = Arc::new(configuration);
-    let env = CommandEnv { configuration, verbose: cli.verbose, variables, telemetry };
+    let env = CommandEnv { configuration, verbose: cli.verbose, variables, hardening, telemetry };
     let code = runtime.block_on(commands::run(cli.command, &env));
     // A blocking task may still be compiling a component, and its result is no longer needed.
     runtime.shutdown_background();

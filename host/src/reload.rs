@@ -3,13 +3,15 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use saggar_api::LastTokenRemoved;
 use saggar_definition::{Diagnostic, Severity};
-use saggar_job::Timestamp;
+use saggar_job::{TaskKey, Timestamp};
 use saggar_worker::TaskChanges;
 
 use crate::app::{App, Definitions, StartError, min_capacity};
 use crate::host::{Host, ProblemReporter};
 use crate::meters;
+use crate::place::AppPlace;
 use crate::reloads::{ConfigurationCheck, LastReload, ReloadError, ReloadResult, ReloadStatus, Reloaded};
 
 /// How many changed names a line of the log has.
@@ -34,7 +36,8 @@ impl Host {
                 }
             };
             let nothing = App::default();
-            let loaded = definitions.resolve(&host.engine, &host.app_dir, &nothing, resolved);
+            let place = host.place();
+            let loaded = definitions.resolve(&host.engine, &place.dir, &nothing, resolved);
             tokio::select! {
                 biased;
                 // A reload has replaced the app meanwhile.
@@ -90,15 +93,21 @@ impl Host {
     }
 
     async fn reload_now(&self, start: Instant) -> Result<Reloaded, ReloadError> {
-        let (definitions, configuration) = self.read_files().await;
-        let (need, capacity) = (min_capacity(&definitions.catalog), self.engine.capacity());
+        let place = self.place();
+        let (definitions, configuration) = self.read_files(&place).await;
+        let (need, capacity) = (min_capacity(&definitions.catalog), self.max_sandboxes);
         if need > u64::from(capacity) {
             return Err(ReloadError::TooManySlots { need, capacity });
         }
         let old = self.app();
-        let mut app = definitions.resolve(&self.engine, &self.app_dir, &old, |_, _| ()).await;
-        let ConfigurationCheck { problems, needs_restart } = configuration;
+        let mut app = definitions.resolve(&self.engine, &place.dir, &old, |_, _| ()).await;
+        let ConfigurationCheck { problems, needs_restart, tokens } = configuration;
         app.problems.splice(..0, problems);
+        let service = self.service.lock().upgrade();
+        let tokens = tokens.and_then(|tokens| Some((service?, tokens)));
+        if tokens.as_ref().is_some_and(|(service, tokens)| tokens.is_open() && !service.tokens().is_open()) {
+            return Err(LastTokenRemoved.into());
+        }
         // An app without tasks has an error, too.
         if app.has_errors() {
             return Err(ReloadError::Problems(app.problems));
@@ -106,19 +115,19 @@ impl Host {
         let plugins = app.code_changed_since(&old);
         let warnings = app.problems.iter().filter(|problem| problem.severity == Severity::Warning).cloned().collect();
         let tasks = self.worker.open(app.setups(), app.broken.clone()).await?;
-        *self.app.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(app);
+        if let Some((service, tokens)) = tokens {
+            service.set_tokens(tokens)?;
+        }
+        self.set_app(app);
+        self.opened.finish();
         self.loading.finish();
-        Ok(Reloaded { tasks, plugins, needs_restart, warnings, took: start.elapsed() })
+        Ok(Reloaded { tasks, plugins, needs_restart, warnings, tenants: None, took: start.elapsed() })
     }
 
-    /// Reads the task files, and the embedder's files, on a thread that may block.
-    async fn read_files(&self) -> (Definitions, ConfigurationCheck) {
-        let host = self.clone();
-        let read = move || (Definitions::load(&host.app_dir, &*host.env), (host.check_configuration)());
-        match tokio::task::spawn_blocking(read).await {
-            Ok(read) => read,
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        }
+    /// Reads the task files, and the embedder's files.
+    async fn read_files(&self, place: &Arc<AppPlace>) -> (Definitions, ConfigurationCheck) {
+        let (check, place) = (self.check_configuration.clone(), place.clone());
+        self.read(move || (Definitions::load(&place), check())).await
     }
 
     /// Logs a reload and reports its problems.
@@ -128,10 +137,18 @@ impl Host {
         if !problems.is_empty() {
             (self.report)(problems);
         }
+        let name = self.tenant_name();
+        // A host of one app is not about tenants.
+        let tenant = (**name != *TaskKey::DEFAULT_TENANT).then(|| name.to_string());
         match result {
+            // A reload of a thousand tenants says how many have changed.
+            Ok(reloaded) if tenant.is_some() && reloaded.is_unchanged() => {
+                tracing::debug!(tenant, took_ms, "reloaded the app, which has not changed");
+            }
             Ok(reloaded) => {
                 let TaskChanges { added, changed, removed, unchanged } = &reloaded.tasks;
                 tracing::info!(
+                    tenant,
                     added = named(added),
                     changed = named(changed),
                     removed = named(removed),
@@ -148,6 +165,7 @@ impl Host {
                     other => other.to_string(),
                 };
                 tracing::error!(
+                    tenant,
                     why,
                     failed_reloads = failed,
                     loaded_at_ms,

@@ -7,7 +7,7 @@ use saggar_queue::rfc3339;
 use saggar_wire as wire;
 use saggar_worker::TaskChanges;
 
-use crate::reloads::{LastReload, ReloadError, ReloadStatus, Reloaded};
+use crate::reloads::{LastReload, ReloadError, ReloadStatus, Reloaded, TenantChanges};
 
 /// Maximum problems in an answer.
 const MAX_DIAGNOSTICS: usize = 100;
@@ -27,7 +27,14 @@ pub(crate) fn reloaded(reloaded: &Reloaded) -> wire::Reloaded {
         needs_restart: reloaded.needs_restart.clone(),
         warnings: diagnostics(&reloaded.warnings),
         duration_ms: milliseconds(reloaded.took),
+        tenants: reloaded.tenants.as_ref().map(tenants),
     }
+}
+
+fn tenants(tenants: &TenantChanges) -> wire::ReloadedTenants {
+    let TenantChanges { added, changed, removed, failed } = tenants.clone();
+    let failed = failed.into_iter().map(|(name, detail)| wire::FailedTenant { name, detail: truncated(&detail) });
+    wire::ReloadedTenants { added, removed, changed, failed: failed.collect() }
 }
 
 /// Converts the state of reloads.

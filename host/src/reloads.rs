@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use saggar_api::{LastTokenRemoved, Tokens};
 use saggar_definition::Diagnostic;
 use saggar_job::Timestamp;
 use saggar_queue::StoreError;
@@ -22,8 +23,23 @@ pub struct Reloaded {
     pub needs_restart: Vec<String>,
     /// Problems that do not prevent the reload.
     pub warnings: Vec<Diagnostic>,
+    /// What a reload of all tenants has changed; `None` for that of one app.
+    pub tenants: Option<TenantChanges>,
     /// How long it took.
     pub took: Duration,
+}
+
+/// What a reload of all tenants has changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TenantChanges {
+    /// Tenants that were added.
+    pub added: Vec<String>,
+    /// Tenants whose directory, weight, variables or quotas have changed.
+    pub changed: Vec<String>,
+    /// Tenants that are not configured any more.
+    pub removed: Vec<String>,
+    /// Tenants that go on with the app that they had before, and why.
+    pub failed: Vec<(String, String)>,
 }
 
 impl Reloaded {
@@ -51,6 +67,9 @@ pub enum ReloadError {
         /// Sandboxes that the host has.
         capacity: u32,
     },
+    /// The new tokens would open the host.
+    #[error(transparent)]
+    NoTokens(#[from] LastTokenRemoved),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,6 +95,8 @@ pub struct ConfigurationCheck {
     pub problems: Vec<Diagnostic>,
     /// The keys with a new value that applies only after a restart.
     pub needs_restart: Vec<String>,
+    /// The tokens that the service accepts from then on; `None` to keep them.
+    pub tokens: Option<Tokens>,
 }
 
 /// The reloads of a host. Clones share the state.

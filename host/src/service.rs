@@ -6,31 +6,60 @@ use async_trait::async_trait;
 use saggar_api::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, Refusal, Service, TaskState, Tokens};
 use saggar_job::{JobId, JobKey, TaskKey, Timestamp};
 use saggar_queue::{Added, Change, EventFilter, EventId, Followed, ListQuery, NewJob, Page, StoreError, TaskQueue};
+use saggar_tenant::Tenant;
 use saggar_wire::{self as wire, Code};
 use saggar_worker::{AddError, Family, LookupError, OpenTask, Orphan, Unready};
 
 use crate::host::{Health, Host};
 use crate::reload_view;
 use crate::reloads::ReloadError;
+use crate::single_app::SingleApp;
 
-/// Creates the HTTP service of `host`, for a [`Listener`](saggar_api::Listener).
+/// Creates the HTTP service of `host`, for a [`Listener`](saggar_api::Listener). Reloads may replace its tokens
+/// ([`ConfigurationCheck`](crate::ConfigurationCheck)).
 pub fn service(host: &Host, tokens: Tokens) -> Service {
-    Service::new(Arc::new(HostJobs(host.clone())), tokens)
+    let service = Service::new(Arc::new(SingleApp::new(host.clone(), jobs(host.clone()))), tokens);
+    *host.service.lock() = service.downgrade();
+    service
 }
 
-/// The jobs of the host's one tenant.
+/// Returns the jobs of a host's tenant.
+pub(crate) fn jobs(host: Host) -> Arc<dyn Jobs> {
+    Arc::new(HostJobs(host))
+}
+
+/// Returns why a host does not accept jobs.
+pub(crate) fn why_not_ready(health: Health) -> Option<Code> {
+    match health {
+        Health::Ready => None,
+        Health::Stopping => Some(Code::Stopping),
+        Health::StoreFull => Some(Code::StoreFull),
+        Health::StoreBusy => Some(Code::StoreBusy),
+        Health::StoreFailed => Some(Code::StoreFailed),
+    }
+}
+
+/// The jobs of a host's tenant.
 struct HostJobs(Host);
+
+impl HostJobs {
+    /// Returns the refusal of a request, unless the task may exist, because the app's files are still being read.
+    fn unless_reading(&self, refusal: Refusal) -> Refusal {
+        if refusal.code != Code::UnknownTask || self.0.opened.is_finished() {
+            return refusal;
+        }
+        Refusal::new(Code::TaskPreparing, "the files of the app are still being read; try again in a moment")
+    }
+}
 
 #[async_trait]
 impl Jobs for HostJobs {
     fn why_not_ready(&self) -> Option<Code> {
-        match self.0.health() {
-            Health::Ready => None,
-            Health::Stopping => Some(Code::Stopping),
-            Health::StoreFull => Some(Code::StoreFull),
-            Health::StoreBusy => Some(Code::StoreBusy),
-            Health::StoreFailed => Some(Code::StoreFailed),
-        }
+        why_not_ready(self.0.health())
+    }
+
+    fn tenant(&self) -> &Arc<Tenant> {
+        self.0.worker.tenant()
     }
 
     fn now(&self) -> Timestamp {
@@ -38,29 +67,31 @@ impl Jobs for HostJobs {
     }
 
     async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal> {
-        self.0.worker.add(task, jobs).await.map_err(add_refused)
+        self.0.worker.add(task, jobs).await.map_err(|error| self.unless_reading(add_refused(error)))
     }
 
     fn queue(&self, task: &str) -> Result<Arc<TaskQueue>, Refusal> {
-        self.0.worker.queue(task).map_err(lookup_refused)
+        self.0.worker.queue(task).map_err(|error| self.unless_reading(lookup_refused(error)))
     }
 
     async fn change(&self, task: &str, id: JobId, change: Change) -> Result<(), Refusal> {
-        self.0.worker.change(task, id, change).await.map_err(lookup_refused)
+        let changed = self.0.worker.change(task, id, change).await;
+        changed.map_err(|error| self.unless_reading(lookup_refused(error)))
     }
 
     async fn set_paused(&self, task: &str, paused: bool) -> Result<(), Refusal> {
-        self.0.worker.set_paused(task, paused).await.map_err(lookup_refused)
+        let changed = self.0.worker.set_paused(task, paused).await;
+        changed.map_err(|error| self.unless_reading(lookup_refused(error)))
     }
 
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
-        self.0.queue.list(&ListQuery { tenant: TaskKey::DEFAULT_TENANT.into(), ..query }).await
+        self.0.queue.list(&ListQuery { tenant: self.0.tenant_name().clone(), ..query }).await
     }
 
     fn follow(&self, scope: EventScope<'_>, after: Option<EventId>) -> Followed {
-        let key = |task| TaskKey::new(TaskKey::DEFAULT_TENANT, task);
+        let key = |task| TaskKey::new(self.0.tenant_name(), task);
         let filter = match scope {
-            EventScope::Tenant => EventFilter::Tenant(TaskKey::DEFAULT_TENANT.into()),
+            EventScope::Tenant => EventFilter::Tenant(self.0.tenant_name().clone()),
             EventScope::Task(task) => EventFilter::Task(key(task)),
             EventScope::Job(task, id) => EventFilter::Job(JobKey { task: key(task), id }),
         };
@@ -84,7 +115,7 @@ impl Jobs for HostJobs {
     }
 
     fn task(&self, task: &str) -> Result<KnownTask, Refusal> {
-        self.0.worker.task(task).map(known_task).map_err(lookup_refused)
+        self.0.worker.task(task).map(known_task).map_err(|error| self.unless_reading(lookup_refused(error)))
     }
 
     async fn reload(&self) -> Result<wire::Reloaded, Refusal> {
@@ -102,7 +133,7 @@ impl Jobs for HostJobs {
 impl Host {
     /// Returns the key of a job.
     pub fn key(&self, task: &str, id: u64) -> JobKey {
-        JobKey { task: TaskKey::new(TaskKey::DEFAULT_TENANT, &task.to_lowercase()), id: JobId(id) }
+        JobKey { task: TaskKey::new(self.tenant_name(), &task.to_lowercase()), id: JobId(id) }
     }
 
     /// Creates an empty family. It tracks the jobs that are added with [`Family::begin_with`], and their descendants:
@@ -132,23 +163,25 @@ fn known_task(open: OpenTask) -> KnownTask {
         Some(Unready::Preparing) => TaskState::Preparing,
         Some(Unready::Broken(problem)) => TaskState::Broken(problem),
     };
-    KnownTask { task: open.task, state, counts: open.queue.counts(), rates: open.queue.counters().rates() }
+    let (counts, rates) = (open.queue.counts(), open.queue.counters().rates());
+    KnownTask { task: open.task, state, held_by: open.held_by, counts, rates }
 }
 
-fn reload_refused(error: &ReloadError) -> Refusal {
+/// Converts why a reload has changed nothing.
+pub(crate) fn reload_refused(error: &ReloadError) -> Refusal {
     let code = match error {
         ReloadError::Store(error) => return Refusal::named(error.code(), error.to_string()),
-        ReloadError::Problems(_) | ReloadError::TooManySlots { .. } => Code::ReloadFailed,
+        ReloadError::Problems(_) | ReloadError::TooManySlots { .. } | ReloadError::NoTokens(_) => Code::ReloadFailed,
         ReloadError::Stopping => Code::Stopping,
     };
     Refusal::new(code, reload_view::detail(error)).with_problems(reload_view::diagnostics(error.problems()))
 }
 
 fn add_refused(error: AddError) -> Refusal {
-    let (code, job) = (error.code(), error.job());
+    let (code, job, quota) = (error.code(), error.job(), error.quota().copied());
     match error {
         AddError::Queue(saggar_queue::AddError::Store(error)) => error.into(),
-        error => Refusal::named(code, error.to_string()).of_job(job),
+        error => Refusal::named(code, error.to_string()).of_job(job).with_quota(quota),
     }
 }
 

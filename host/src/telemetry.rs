@@ -27,6 +27,9 @@ use traces::TraceExporter;
 /// The log target of problems with an app or its configuration.
 const PROBLEMS: &str = "saggar::problems";
 
+/// The log target of the audit.
+const AUDIT: &str = "saggar::audit";
+
 /// Reports the errors of an invalid configuration, in its own log format if that is valid.
 pub(crate) fn report_config_problems(configuration: &Loaded, variables: &Variables) {
     let Config { log_level, log_format, .. } = &configuration.config;
@@ -47,6 +50,14 @@ fn log_problems(format: LogFormat, problems: &[Diagnostic]) {
     }
 }
 
+/// Returns the filter of the log. Entries of the audit pass it if they are wanted.
+fn level(config: &Config) -> String {
+    match config.audit_log {
+        true => format!("{},{AUDIT}=info", config.log_level),
+        false => config.log_level.clone(),
+    }
+}
+
 /// The running telemetry.
 pub(crate) struct Telemetry {
     log_format: LogFormat,
@@ -58,7 +69,7 @@ pub(crate) struct Telemetry {
 impl Telemetry {
     /// Starts the log, and the metrics and traces that the command needs. Call it once, before other threads start.
     pub(crate) fn start(command: &Command, config: &Config, variables: &Variables) -> anyhow::Result<Self> {
-        let limit = log::start(&config.log_level, config.log_format, variables);
+        let limit = log::start(&level(config), config.log_format, variables);
         // Later TLS connections use this provider. Only a second call can fail, and this is the only one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let recorder = if command.is_service() { Some(recorder::install()?) } else { None };

@@ -107,8 +107,8 @@ async fn measure() -> anyhow::Result<()> {
 }
 
 async fn listen(host: &Host) -> anyhow::Result<Listener> {
-    let bound = Bound::new("127.0.0.1:0".parse()?, &Tokens::default()).await?;
-    Ok(bound.listen(saggar::service(host, Tokens::default()), Limits::default()))
+    let bound = Bound::new("127.0.0.1:0".parse()?, &Tokens::default())?;
+    Ok(bound.listen(saggar::service(host, Tokens::default()), Limits::default())?)
 }
 
 /// Keeps enough jobs waiting or running that the host is busy.

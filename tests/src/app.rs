@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::guests;
 
 /// An app's directory.
 #[derive(Debug)]
@@ -44,10 +46,14 @@ impl App {
     }
 
     /// Adds a task with only a processor, and the plugin with the component of `guest`, one of the constants in
-    /// [`guests`](crate::guests). Both are called `id`.
+    /// [`guests`]. Both are called `id`. The task of a [gate](guests::GATED) has access to all jobs.
     #[must_use]
     pub fn simple_task(self, id: &str, guest: &str) -> Self {
-        self.plugin(id, guest).task(id, &serde_json::json!({ "process": format!("plugins.{id}") }))
+        let mut definition = json!({ "process": format!("plugins.{id}") });
+        if guest == guests::GATED {
+            definition["sandbox"] = json!({ "tasks": "all" });
+        }
+        self.plugin(id, guest).task(id, &definition)
     }
 
     /// Adds a script: `mail.send` is `scripts/mail/send.js`.
@@ -56,7 +62,7 @@ impl App {
         self.file(format!("scripts/{}.js", name.replace('.', "/")), text)
     }
 
-    /// Adds a plugin with the component of `guest`, one of the constants in [`guests`](crate::guests).
+    /// Adds a plugin with the component of `guest`, one of the constants in [`guests`].
     #[must_use]
     pub fn plugin(self, name: &str, guest: &str) -> Self {
         let bytes = fs::read(guest).unwrap_or_else(|error| panic!("{guest}: {error}"));

@@ -21,8 +21,8 @@ pub struct TestHost {
 
 /// Starts a service in this process, for behaviour that cannot be tested with the real binary.
 pub async fn listen(service: Service, limits: Limits) -> Listener {
-    let bound = Bound::new("127.0.0.1:0".parse().expect("an address"), service.tokens()).await;
-    bound.expect("a free port").listen(service, limits)
+    let bound = Bound::new("127.0.0.1:0".parse().expect("an address"), &service.tokens());
+    bound.expect("a free port").listen(service, limits).expect("a runtime")
 }
 
 /// The settings of a host.

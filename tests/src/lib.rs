@@ -11,6 +11,7 @@ pub mod follower;
 pub mod histories;
 pub mod host;
 pub mod memory;
+pub mod mutation;
 pub mod program;
 pub mod raw;
 pub mod server;

@@ -1,6 +1,18 @@
 //! The memory of a process, as reported by the kernel.
 
 use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::timeout::TIMEOUT;
+
+/// The pause between two readings of the memory of a process that settles.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The memory has settled when this many readings in a row differ by no more than [`SETTLED_BYTES`].
+const SETTLED_READINGS: usize = 8;
+
+/// See [`SETTLED_READINGS`].
+const SETTLED_BYTES: u64 = 1 << 20;
 
 /// Measures by how much the resident memory of a process grows.
 #[derive(Debug)]
@@ -21,9 +33,9 @@ impl Growth {
     }
 
     fn watch_process(process: String) -> Self {
-        // Writing 5 resets the peak.
-        fs::write(format!("/proc/{process}/clear_refs"), "5").expect("the kernel resets the peak of our own processes");
-        let before = status_bytes(&process, "VmRSS:");
+        // Writing 5 resets the peak. Only root may do so for a hardened host; for others its growth begins at its peak.
+        let is_reset = fs::write(format!("/proc/{process}/clear_refs"), "5").is_ok();
+        let before = status_bytes(&process, if is_reset { "VmRSS:" } else { "VmHWM:" });
         Self { process, before }
     }
 
@@ -46,6 +58,37 @@ pub fn peak_bytes(pid: u32) -> Option<u64> {
 /// Returns the current resident memory of a process, or `None` if it has ended.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
     status_field(&pid.to_string(), "VmRSS:")
+}
+
+/// Waits until the resident memory of a process has settled, but not for long; returns it. `work` is done between the
+/// readings, because an allocator gives pages back while it is used.
+pub async fn settled_bytes(pid: u32, work: impl AsyncFn()) -> u64 {
+    let (mut readings, deadline) = (Vec::new(), Instant::now() + TIMEOUT);
+    loop {
+        work().await;
+        readings.push(resident_bytes(pid).expect("the process exists"));
+        let latest = &readings[readings.len().saturating_sub(SETTLED_READINGS)..];
+        let (least, most) = latest.iter().fold((u64::MAX, 0), |(least, most), now| (least.min(*now), most.max(*now)));
+        let has_settled = latest.len() == SETTLED_READINGS && most - least <= SETTLED_BYTES;
+        if has_settled || Instant::now() > deadline {
+            return most;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Waits until the resident memory of a process is within `limit`, but not for long; returns it. `work` is done between the
+/// readings.
+pub async fn bytes_within(pid: u32, limit: u64, work: impl AsyncFn()) -> u64 {
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        work().await;
+        let now = resident_bytes(pid).expect("the process exists");
+        if now <= limit || Instant::now() > deadline {
+            return now;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 fn status_bytes(process: &str, field: &str) -> u64 {

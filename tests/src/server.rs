@@ -129,6 +129,11 @@ impl Log {
         self.changed.notify_all();
     }
 
+    /// Returns the lines so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().expect("no test panicked with it").0.clone()
+    }
+
     /// Waits until a line contains `text`; returns the line.
     pub fn until(&self, text: &str) -> String {
         let found = self.wait(|lines, ended| {

@@ -8,6 +8,7 @@ mod client {
     mod offline;
     mod refusals;
     mod stage;
+    mod tenants;
     mod terminal;
     mod watching;
 }

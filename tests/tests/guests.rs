@@ -228,6 +228,20 @@ async fn ending() {
     assert_eq!(answer(built::ENDING, json!(["answer-bytes", 4])).await, "aa");
 }
 
+/// The first number after 1 is known.
+#[tokio::test]
+async fn computing() {
+    assert_eq!(answer(built::COMPUTING, json!([0])).await, 1);
+    assert_eq!(answer(built::COMPUTING, json!([1])).await, 1_082_269_761);
+}
+
+/// On a host with one app, clocks are precise.
+#[tokio::test]
+async fn clocks() {
+    let beyond = answer(built::CLOCKS, json!([])).await;
+    assert!(beyond.as_array().is_some_and(|both| both.iter().all(|ns| ns.as_u64() > Some(0))), "{beyond}");
+}
+
 #[tokio::test]
 async fn murmuring() {
     assert_eq!(answer(built::MURMURING, json!(["hm", false])).await, "hm");
@@ -244,4 +258,20 @@ async fn children() {
 #[tokio::test]
 async fn conformance() {
     assert_eq!(answer(built::CONFORMANCE, json!([["ünï", 2.5, null]])).await, json!(["ünï", 2.5, null]));
+}
+
+/// `random_calls.rs` has hundreds of seeds.
+#[tokio::test]
+async fn random_calls() {
+    let task = json!({ "process": "plugins.it", "timeout": 1, "attempts": 0 });
+    let host = TestHost::start(App::new().plugin("it", built::RANDOM_CALLS).task("it", &task)).await;
+    let (mut responses, mut problems) = (Vec::new(), Vec::new());
+    for seed in 1..=20_u64 {
+        let id = host.add("it", json!([seed * 0x9e37_79b9])).await;
+        let job = host.end("it", id).await;
+        responses.extend(job.response);
+        problems.extend(job.problem.map(|problem| (problem.code, problem.message)));
+    }
+    assert!(responses.iter().any(|response| &**response == "200"), "no seed made all calls: {problems:?}");
+    host.shutdown().await;
 }

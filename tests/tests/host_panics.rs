@@ -11,6 +11,7 @@ use saggar::{FailureKind, Problem, Status};
 use saggar_job::{Clock, JobId, SystemClock, TaskKey, Timestamp};
 use saggar_queue::{Job, MemoryStore, NewJob, Queue};
 use saggar_sandbox::{Engine, EngineOptions};
+use saggar_tenant::Tenant;
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::timeout::within;
@@ -57,7 +58,7 @@ impl Stage {
         let setups = loaded.catalog.iter().map(|task| Setup::new(task.clone(), |_| Some(plugin.clone())));
         let clock = Arc::new(PanickingClock::default());
         let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
-        let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue.clone(), clock.clone(), None);
+        let worker = Worker::new(Tenant::new(TaskKey::DEFAULT_TENANT), queue.clone(), clock.clone(), None);
         let setups = setups.map(|setup| setup.unwrap_or_else(|role| panic!("{role:?} has no plugin"))).collect();
         worker.open(setups, BTreeMap::new()).await.expect("the memory store does not fail");
         Self { queue, worker, clock }

@@ -2,16 +2,22 @@
 
 mod http {
     mod adding;
+    mod audit;
     mod changing;
     mod codes;
     mod guide;
     mod hostile;
+    mod in_process;
     mod listing;
     mod looking;
     mod numbers;
+    mod operators;
     mod slow_next;
     mod stage;
     mod stopping;
     mod tasks;
+    #[expect(dead_code, reason = "the tests of tenants use the rest")]
+    #[path = "../tenants/stage.rs"]
+    mod tenants;
     mod tokens;
 }

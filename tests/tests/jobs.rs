@@ -5,6 +5,7 @@ use saggar_tests::app::App;
 use saggar_tests::guests;
 
 mod jobs {
+    mod access;
     mod adding;
     mod attempts;
     mod cancelling;

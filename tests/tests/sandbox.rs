@@ -9,4 +9,5 @@ mod sandbox {
     mod printing;
     mod proposals;
     mod room;
+    mod turns;
 }

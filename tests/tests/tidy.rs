@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 mod architecture;
 #[path = "tidy/packages.rs"]
 mod packages;
+#[path = "tidy/security.rs"]
+mod security;
 #[path = "tidy/sources.rs"]
 mod sources;
 #[path = "tidy/structure.rs"]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use crate::examples;
+use crate::{cargo, examples};
 
 /// A command of the demo.
 struct Step {
@@ -130,9 +130,8 @@ struct Built {
 /// In the profile of the tests: it is the binary that they run, their first build finds it there, and it is built faster than
 /// what is shipped. The plugins' compiler is optimised in it all the same.
 fn build_host() -> Result<PathBuf> {
-    let output = Command::new("cargo")
+    let output = cargo::clean("cargo", examples::root())
         .args(["build", "--workspace", "--bin", "saggar", "--message-format", "json-render-diagnostics"])
-        .current_dir(examples::root())
         .stderr(Stdio::inherit())
         .output()
         .context("cannot start cargo")?;

@@ -16,6 +16,9 @@ const REQUIREMENTS: &str = "host/script-runner/requirements.txt";
 const RUNNER: &str = "script-runner.wasm";
 const STRIPPER: &str = "type-stripper.wasm";
 
+/// The program that snapshots, checks and measures them.
+const HARNESS: &str = "saggar-script-runner-harness";
+
 /// The memory of the script runner is as large as its stack makes it; host/script-runner/README.md has the figures.
 const RUNNER_STACK_BYTES: usize = 256 << 10;
 
@@ -50,10 +53,11 @@ pub enum Test262 {
 /// Carries out the action. The error says which step failed; its program has said why.
 pub fn run(action: Action) -> Result<()> {
     let root = examples::root().canonicalize().context("the repository is not there")?;
-    let work = cargo::metadata(&root, &["--no-deps"])?.target_directory.join("script-runner");
+    let target = cargo::metadata(&root, &["--no-deps"])?.target_directory;
+    let work = target.join("script-runner");
     fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
-    let build =
-        Build { runner: root.join("host/script-runner"), stripper: root.join("host/type-stripper"), root, work };
+    let (runner, stripper) = (root.join("host/script-runner"), root.join("host/type-stripper"));
+    let build = Build { root, runner, stripper, target, work };
     let (runner, stripper) = (build.runner.join(RUNNER), build.stripper.join(STRIPPER));
     match action {
         Action::Benchmark => build.benchmark(&runner),
@@ -85,6 +89,8 @@ struct Build {
     runner: PathBuf,
     /// The type stripper's sources.
     stripper: PathBuf,
+    /// The target directory of the workspace.
+    target: PathBuf,
     /// What is built and installed goes here, in the target directory.
     work: PathBuf,
 }
@@ -201,14 +207,16 @@ impl Build {
         Ok([write("zig-cc", &compiler)?, write("zig-ar", &archiver)?])
     }
 
-    /// Runs the harness, which is a workspace of its own: it needs wasmtime with other features than saggar.
+    /// Builds the harness with the features of the whole workspace, so that it shares wasmtime with the tests, and runs it.
     fn harness(&self, is_optimised: bool, arguments: &[&Path]) -> Result<()> {
-        let mut harness = cargo::clean("cargo", &self.runner.join("harness"));
-        harness.args(["run", "--locked", "--quiet", "--target-dir"]).arg(self.work.join("harness"));
+        let mut build = cargo::clean("cargo", &self.root);
+        build.args(["build", "--locked", "--quiet", "--workspace", "--bin", HARNESS]);
         if is_optimised {
-            harness.arg("--release");
+            build.arg("--release");
         }
-        succeed(harness.arg("--").args(arguments))
+        succeed(&mut build)?;
+        let profile = if is_optimised { "release" } else { "debug" };
+        succeed(Command::new(self.target.join(profile).join(HARNESS)).args(arguments))
     }
 }
 

@@ -24,8 +24,10 @@ pub fn run(arguments: &[OsString]) -> Result<bool> {
 }
 
 fn cargo_test(root: &Path, arguments: &[OsString]) -> Command {
-    let mut cargo = Command::new("cargo");
-    cargo.args(["test", "--workspace", "--locked"]).args(arguments).current_dir(root);
+    // Otherwise build scripts that look at the variables that `cargo xtask` has set would run again when a test calls cargo,
+    // and all that depends on them would be built again.
+    let mut cargo = cargo::clean("cargo", root);
+    cargo.args(["test", "--workspace", "--locked"]).args(arguments);
     cargo
 }
 

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 /// Each program that tests run, and the package of Debian's that has it.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 12] = [
     ("cc", "gcc"),
     ("curl", "curl"),
     ("kill", "procps"),
@@ -21,6 +21,7 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("prlimit", "util-linux"),
     ("promtool", "prometheus"),
     ("script", "bsdutils"),
+    ("systemd-analyze", "systemd"),
     ("unshare", "util-linux"),
 ];
 

@@ -4,9 +4,12 @@ A call can be repeated: an attempt is retried, or a handler is called again afte
 because each has an idempotency key made of the job, the role and the number of the add in the call. So add the same jobs
 in the same order each time, or give a job its own key, or none.
 
-Every function raises ``Problem``, with one of the codes ``unknown-task``, ``unknown-job``, ``queue-full``,
-``keep-bytes-exceeded``, ``duplicate-id``, ``next-failed``, ``invalid-args``, ``invalid-options``, ``key-reused``,
-``ended``, ``too-deep``, ``budget-spent``, ``stopping``.
+By default ``get`` and ``cancel`` work for the job that the call is about, and for jobs that a job of the same task
+added. They fail with ``not-added`` for any other job, unless the task sets ``"sandbox": {"tasks": "all"}``.
+
+Every function raises ``Problem``, with one of the codes ``unknown-task``, ``unknown-job``, ``not-added``,
+``queue-full``, ``keep-bytes-exceeded``, ``duplicate-id``, ``next-failed``, ``invalid-args``, ``invalid-options``,
+``key-reused``, ``ended``, ``too-deep``, ``budget-spent``, ``stopping``.
 """
 
 from __future__ import annotations

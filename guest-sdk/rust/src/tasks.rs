@@ -18,9 +18,12 @@
 //! Jobs added in `#[next]` and `#[on_progress]` have no such key because `#[next]` runs before the job has an id, and
 //! calls of `#[on_progress]` are not repeated identically.
 //!
-//! Every function can return a [`Problem`] with one of the codes `unknown-task`, `unknown-job`, `queue-full`,
-//! `keep-bytes-exceeded`, `duplicate-id`, `next-failed`, `invalid-args`, `invalid-options`, `key-reused`, `ended`,
-//! `too-deep`, `budget-spent`, `stopping`.
+//! By default [`get`] and [`cancel`] work for the job that the call is about, and for jobs that a job of the same task
+//! added. They fail with `not-added` for any other job, unless the task sets `"sandbox": {"tasks": "all"}`.
+//!
+//! Every function can return a [`Problem`] with one of the codes `unknown-task`, `unknown-job`, `not-added`,
+//! `queue-full`, `keep-bytes-exceeded`, `duplicate-id`, `next-failed`, `invalid-args`, `invalid-options`, `key-reused`,
+//! `ended`, `too-deep`, `budget-spent`, `stopping`.
 
 mod options;
 

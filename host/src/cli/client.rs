@@ -39,6 +39,10 @@ pub(crate) enum ClientCommand {
     Stats(Stats),
     /// Lists the tasks of a host, or shows one with its effective definition
     Tasks(Tasks),
+    /// Lists the tenants of a host with their use of it, shows one, or removes the data of one that is not configured any more
+    Tenants(TenantsArgs),
+    /// Shows which requests have changed something, newest first
+    Audit(AuditArgs),
     /// Prints the OpenAPI document of the HTTP API
     Openapi(Openapi),
     /// Prints shell completions
@@ -59,6 +63,8 @@ impl ClientCommand {
             Self::Reload(args) => &args.host,
             Self::Stats(args) => &args.host,
             Self::Tasks(args) => &args.host,
+            Self::Tenants(args) => &args.host,
+            Self::Audit(args) => &args.host,
             // These do not talk to a host.
             Self::Openapi(_) | Self::Completions(_) => return false,
         };
@@ -76,6 +82,10 @@ pub(crate) struct HostArgs {
     /// A token of the host; use SAGGAR_TOKEN to hide it from the process list
     #[arg(long, env = "SAGGAR_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+
+    /// The tenant that the command is about, for a token that has access to more than one
+    #[arg(long, value_name = "NAME", env = "SAGGAR_TENANT")]
+    pub(crate) tenant: Option<String>,
 
     /// How long to retry after the connection to the host was lost
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration, env = "SAGGAR_RETRY_FOR")]
@@ -279,6 +289,33 @@ pub(crate) struct Stats {
 pub(crate) struct Tasks {
     /// The id of the task to show
     pub(crate) task: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TenantsArgs {
+    /// The name of the tenant to show
+    pub(crate) name: Option<String>,
+
+    /// Removes the data of this tenant, which must not be configured any more: its jobs with their logs, and its audit
+    #[arg(long, requires = "name")]
+    pub(crate) remove: bool,
+
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Maximum number of entries
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+
+    /// Continues after a page; pass the `next` value of that page
+    #[arg(long, value_name = "NEXT")]
+    pub(crate) after: Option<String>,
 
     #[command(flatten)]
     pub(crate) host: HostArgs,

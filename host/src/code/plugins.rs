@@ -1,5 +1,6 @@
 //! Plugins: resolves references to component files, and loads them.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use saggar_definition::Diagnostic;
@@ -23,6 +24,14 @@ pub(crate) struct LoadedPlugin {
     plugin: Option<Result<Plugin, LoadError>>,
 }
 
+/// The file of a plugin. All that is read of the plugin is read from it, because the path may lead to another file later.
+struct OpenedPlugin {
+    path: PathBuf,
+    file: File,
+    /// 0 if the file cannot be read or parsed; the engine reports that.
+    initial_memory: u64,
+}
+
 /// The files of an app's plugins.
 pub(crate) struct PluginFiles {
     /// The app's directory, with symbolic links resolved.
@@ -37,11 +46,6 @@ fn file(name: &str) -> String {
 impl PluginFiles {
     pub(super) fn of(app_dir: &Path) -> Self {
         Self { root: app_dir.canonicalize().unwrap_or_else(|_| app_dir.to_owned()) }
-    }
-
-    /// Finds the file of a plugin; fails if it is outside of the app's directory.
-    fn find(&self, name: &str) -> Result<PathBuf, LoadError> {
-        saggar_definition::resolve_inside(&self.root, Path::new(&file(name))).map_err(LoadError::Unreadable)
     }
 
     /// Returns the most similar name among the existing components.
@@ -67,26 +71,33 @@ impl PluginFiles {
     }
 }
 
+/// Opens the file of a plugin; fails if it is outside of the app's directory. Blocks.
+fn open(root: &Path, name: &str) -> Result<OpenedPlugin, LoadError> {
+    let opened = saggar_definition::open_inside(root, Path::new(&file(name)));
+    let (path, file) = opened.map_err(LoadError::Unreadable)?;
+    let bytes = saggar_definition::read_opened(&file, MAX_BYTES).unwrap_or_default();
+    let initial_memory = saggar_sandbox::initial_memory(&bytes).unwrap_or(0);
+    Ok(OpenedPlugin { path, file, initial_memory })
+}
+
 /// Loads a plugin, unless its file has the same content as the `known` plugin of this name.
 pub(super) async fn load(engine: &Engine, files: &PluginFiles, name: &str, known: Option<Plugin>) -> LoadedPlugin {
     let loaded = |initial_memory, plugin| LoadedPlugin { name: name.to_owned(), initial_memory, plugin };
-    let path = match files.find(name) {
-        Ok(path) => path,
+    let (root, plugin) = (files.root.clone(), name.to_owned());
+    let opened = engine.read_blocking(move || open(&root, &plugin)).await;
+    let opened = opened.unwrap_or_else(|panicked| Err(LoadError::Compile(panicked.to_string())));
+    let OpenedPlugin { path, file, initial_memory } = match opened {
+        Ok(opened) => opened,
         Err(error) => return loaded(0, Some(Err(error))),
     };
-    let file = path.clone();
-    let read_initial_memory =
-        move || saggar_sandbox::initial_memory(&saggar_definition::read_regular_file(&file, MAX_BYTES).ok()?);
-    // 0 if the file cannot be read or parsed; the engine reports that.
-    let initial_memory = tokio::task::spawn_blocking(read_initial_memory).await.ok().flatten().unwrap_or(0);
     // The pool's memories are as large as the engine's limit. A pooling engine refuses a component that needs more, an
     // on-demand engine accepts it.
     let fits = initial_memory <= engine.max_memory();
     let plugin = match known {
         _ if !fits => None,
         // A link in the place of a file may lead to another one.
-        Some(known) if known.path() == path => Some(engine.reload(path, &known).await),
-        _ => Some(engine.load(path).await),
+        Some(known) if known.path() == path => Some(engine.reload_file(path, file, &known).await),
+        _ => Some(engine.load_file(path, file).await),
     };
     loaded(initial_memory, plugin)
 }
@@ -135,6 +146,9 @@ fn load_problem(files: &PluginFiles, place: ReferencePlace<'_>, name: &str, erro
         let message = format!("cannot read the component {file}: {source}");
         return place.diagnose(message, "put a regular file that this user can read there, inside the app's directory");
     }
-    let help = "build the plugin for wasm32-wasip2 with the wit/ of this version, then run `saggar check`";
+    let help = match error {
+        LoadError::Quota(_) => "let the operator raise the quota, or put a component there that was compiled before",
+        _ => "build the plugin for wasm32-wasip2 with the wit/ of this version, then run `saggar check`",
+    };
     place.diagnose(format!("{file}: {error}"), help)
 }

@@ -41,7 +41,7 @@ pub(super) async fn load(
     let failed = |why| LoadedScript { file: file.clone(), script: Err(why), missing: BTreeMap::new() };
     let (reader, entry) = (files.clone(), file.clone());
     let find = move || reader.entry(&entry).and_then(|entry| reader.read(&entry).map(|_| entry));
-    let found = tokio::task::spawn_blocking(find).await;
+    let found = engine.read_blocking(find).await;
     if let Ok(Err(error)) = found {
         return failed(LoadFailure::Unreadable(error));
     }
@@ -158,6 +158,7 @@ fn broken_help(error: &ScriptError) -> &'static str {
         ScriptError::NoRunner | ScriptError::Runner(_) | ScriptError::TypeStripper(_) => {
             "this is a fault of the host: please report it"
         }
+        ScriptError::Quota(_) => "let the operator raise the quota",
         _ => "try again when fewer jobs run, or allow more sandboxes",
     }
 }

@@ -1,6 +1,7 @@
-//! `saggar check`: shows an app's tasks, and everything that is wrong with them.
+//! `saggar check`: shows the tasks of an app, or of all tenants of a configuration, and everything that is wrong with them.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use saggar::{App, CodeFile, Plugin, Role, Task};
 use serde_json::{Value, json};
@@ -10,20 +11,53 @@ use crate::cli::Check;
 use crate::problems;
 
 pub(crate) async fn run(args: Check, env: &CommandEnv) -> anyhow::Result<u8> {
-    let mut app = env.builder(args.app).load().await?;
+    match args.app {
+        Some(app) => check_app(app, args.json, env).await,
+        None => check_tenants(args.json, args.settings.file.as_deref(), env).await,
+    }
+}
+
+async fn check_app(app: PathBuf, as_json: bool, env: &CommandEnv) -> anyhow::Result<u8> {
+    let mut app = env.builder(app).load().await?;
     // A problem that prevents a host from starting counts as a problem of the app, whichever file it is in.
     app.problems.splice(..0, env.configuration.problems.iter().cloned());
-    if args.json {
+    if as_json {
         output::json(&serde_json::to_string_pretty(&document(&app))?)?;
     } else {
-        for task in &app.tasks {
-            print_task(task)?;
-        }
-        print_code(&app)?;
-        problems::print(&app.problems);
-        summary(&app)?;
+        print(&app)?;
     }
     Ok(if app.has_errors() { FAILURE } else { 0 })
+}
+
+/// Checks the apps of all tenants of the configuration.
+async fn check_tenants(as_json: bool, file: Option<&Path>, env: &CommandEnv) -> anyhow::Result<u8> {
+    let (tenants, problems) = (env.configuration.tenant_settings(), &env.configuration.problems);
+    let dir = file.and_then(Path::parent).unwrap_or(Path::new("."));
+    let apps = env.builder(dir.to_owned()).load_tenants(&tenants).await?;
+    let has_errors = env.configuration.has_errors() || apps.iter().any(App::has_errors);
+    let apps = tenants.iter().map(|tenant| &*tenant.name).zip(&apps);
+    if as_json {
+        let apps: serde_json::Map<String, Value> = apps.map(|(name, app)| (name.to_owned(), document(app))).collect();
+        output::json(&serde_json::to_string_pretty(&json!({ "tenants": apps, "problems": problems }))?)?;
+    } else {
+        problems::print(problems);
+        for (name, app) in apps {
+            show::line(&format!("tenant {name}"))?;
+            show::line("")?;
+            print(app)?;
+            show::line("")?;
+        }
+    }
+    Ok(if has_errors { FAILURE } else { 0 })
+}
+
+fn print(app: &App) -> anyhow::Result<()> {
+    for task in &app.tasks {
+        print_task(task)?;
+    }
+    print_code(app)?;
+    problems::print(&app.problems);
+    summary(app)
 }
 
 fn summary(app: &App) -> anyhow::Result<()> {

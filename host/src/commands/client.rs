@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{FAILURE, INTERRUPTED, USAGE, output};
-use super::{add, change, completions, get, list, logs, openapi, reload, stats, tasks, watch};
+use super::{add, audit, change, completions, get, list, logs, openapi, reload, stats, tasks, tenants, watch};
 use crate::cli::client::{ClientCommand, HostArgs};
 
 /// Exit code: the host cannot be reached, or the connection was lost.
@@ -90,6 +90,8 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
         ClientCommand::Reload(args) => reload::run(args).await,
         ClientCommand::Stats(args) => stats::run(args).await,
         ClientCommand::Tasks(args) => tasks::run(args).await,
+        ClientCommand::Tenants(args) => tenants::run(args).await,
+        ClientCommand::Audit(args) => audit::run(args).await,
         ClientCommand::Openapi(_) => openapi::run(),
         ClientCommand::Completions(args) => completions::run(&args),
     }
@@ -98,7 +100,11 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
 /// Creates a client of the host that is given on the command line.
 pub(crate) fn connect(args: &HostArgs) -> Result<Client, ClientError> {
     let token = args.token.as_deref().filter(|token| !token.is_empty());
-    Ok(Client::new(&args.url, token)?.with_retry_for(args.retry_for))
+    let client = Client::new(&args.url, token)?.with_retry_for(args.retry_for);
+    match args.tenant.as_deref().filter(|tenant| !tenant.is_empty()) {
+        Some(tenant) => client.with_tenant(tenant),
+        None => Ok(client),
+    }
 }
 
 pub(crate) fn exit_code(error: &ClientError) -> u8 {
@@ -108,7 +114,8 @@ pub(crate) fn exit_code(error: &ClientError) -> u8 {
             ClientError::InvalidUrl { .. }
             | ClientError::InvalidToken
             | ClientError::InvalidKey { .. }
-            | ClientError::InvalidTaskId(_),
+            | ClientError::InvalidTaskId(_)
+            | ClientError::InvalidTenant(_),
             _,
         ) => USAGE,
         (error, _) if error.is_network() => NETWORK,
@@ -130,6 +137,8 @@ pub(crate) fn advice(error: &ClientError) -> Option<&'static str> {
             "It is unknown whether the host processed the request; check with `saggar get` or `saggar list`."
         }
         (_, Some("unauthorized")) => "Set a token of the host with SAGGAR_TOKEN or --token.",
+        (_, Some("token-expired")) => "Set another token of the host with SAGGAR_TOKEN or --token.",
+        (_, Some("tenant-required")) => "Name one with --tenant or SAGGAR_TENANT; `saggar tenants` lists them.",
         (_, Some("forbidden")) => "Set a token with that role with SAGGAR_TOKEN or --token.",
         (_, Some("queue-full" | "keep-bytes-exceeded")) => "`saggar add --file` waits until there is room.",
         _ => return None,

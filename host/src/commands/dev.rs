@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use saggar::{Host, HostBuilder, ReloadError, ReloadStatus, Reloaded, StartError, TaskChanges};
 
 use super::output::{cell, time_of_day};
+use super::served::Served;
 use super::service::RunningService;
 use super::signals::Signals;
 use super::{CommandEnv, job_output, service};
@@ -17,7 +18,8 @@ const NAMED: usize = 5;
 
 pub(crate) async fn run(args: Dev, env: &CommandEnv) -> anyhow::Result<u8> {
     let mut signals = Signals::listen()?;
-    let bound = service::bind(env).await?;
+    env.hardening.log();
+    let bound = service::bind(env)?;
     let mut inputs = AppInputs::read(&args.app, args.settings.file.as_deref()).await;
     let builder = || service::builder(&args.app, &args.settings, env).report_problems(env.telemetry.problem_report());
     let host = tokio::select! {
@@ -25,7 +27,7 @@ pub(crate) async fn run(args: Dev, env: &CommandEnv) -> anyhow::Result<u8> {
         _ = signals.next() => return Ok(0),
     };
     env.telemetry.problems(&host.app().problems);
-    let service = RunningService::start(&host, bound, env);
+    let service = RunningService::start(Served::App(host.clone()), bound, env)?;
     let app = cell(&args.app.to_string_lossy());
     say!("saggar: watching {app}; listening on http://{}; Ctrl-C ends", service.address());
     let ended = tokio::select! {
@@ -135,6 +137,7 @@ mod tests {
             plugins: Vec::new(),
             needs_restart: Vec::new(),
             warnings: Vec::new(),
+            tenants: None,
             took: Duration::from_millis(3),
         };
         assert_eq!(describe("tasks/a.json", &reloaded), "reloaded tasks/a.json in 3 ms: no task has changed");

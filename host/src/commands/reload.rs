@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use saggar_client::{Client, ClientError, JsonBody, ReloadAnswer};
-use saggar_wire::{Diagnostic, LastReload, ReloadStatus, Reloaded, Severity};
+use saggar_wire::{Diagnostic, FailedTenant, LastReload, ReloadStatus, Reloaded, ReloadedTenants, Severity};
 
 use super::output::{self, cell};
 use super::{FAILURE, client};
@@ -70,7 +70,8 @@ fn print_status(status: &ReloadStatus) -> anyhow::Result<()> {
 
 /// Prints one line for each kind of change.
 fn print_changes(changes: &Reloaded) -> anyhow::Result<()> {
-    let Reloaded { added, changed, removed, unchanged, plugins, needs_restart, warnings, duration_ms } = changes;
+    let Reloaded { added, changed, removed, unchanged, plugins, needs_restart, warnings, duration_ms, tenants } =
+        changes;
     print_problems(warnings);
     output::line(&format!("reloaded in {duration_ms} ms; {unchanged} tasks unchanged"))?;
     let kinds = [
@@ -82,6 +83,18 @@ fn print_changes(changes: &Reloaded) -> anyhow::Result<()> {
     ];
     for (what, names) in kinds.into_iter().filter(|(_, names)| !names.is_empty()) {
         output::line(&format!("{what}: {}", cell(&names.join(" "))))?;
+    }
+    tenants.as_ref().map_or(Ok(()), print_tenants)
+}
+
+fn print_tenants(tenants: &ReloadedTenants) -> anyhow::Result<()> {
+    let ReloadedTenants { added, removed, changed, failed } = tenants;
+    let kinds = [("added tenants", added), ("changed tenants", changed), ("removed tenants", removed)];
+    for (what, names) in kinds.into_iter().filter(|(_, names)| !names.is_empty()) {
+        output::line(&format!("{what}: {}", cell(&names.join(" "))))?;
+    }
+    for FailedTenant { name, detail } in failed {
+        say!("saggar: the app of the tenant {} was not reloaded: {}", cell(name), cell(detail));
     }
     Ok(())
 }

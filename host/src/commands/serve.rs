@@ -1,24 +1,43 @@
-//! `saggar serve`: runs jobs and serves HTTP until a signal, then drains. Reloads the app on SIGHUP, on a request, and with
-//! `--watch` when its files change.
+//! `saggar serve`: runs jobs of an app, or of all tenants of a configuration, and serves HTTP until a signal, then drains.
+//! Reloads on SIGHUP, on a request, and with `--watch` when the app's files change.
 
 use std::convert::Infallible;
+use std::path::Path;
+use std::sync::Arc;
 
+use anyhow::Context;
 use saggar::{Host, StartError};
 
-use super::service::RunningService;
+use super::served::Served;
+use super::service::{BoundService, RunningService};
 use super::signals::{ServiceSignal, Signals};
 use super::{CommandEnv, FAILURE, SLOW_COMPILATION, log_compiling, service};
 use crate::cli::Serve;
+use crate::config::Variables;
 use crate::inputs::AppInputs;
 
 pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
     // Listen before anything else runs, so that no signal is missed.
     let mut signals = Signals::listen()?;
+    env.hardening.log();
     // Set the limit before files are opened, because they count.
-    let bound = service::bind(env).await?;
+    let bound = service::bind(env)?;
+    match args.app.clone() {
+        Some(app) => serve_app(&app, &args, bound, &mut signals, env).await,
+        None => serve_tenants(&args, bound, &mut signals, env).await,
+    }
+}
+
+async fn serve_app(
+    app: &Path,
+    args: &Serve,
+    bound: BoundService,
+    signals: &mut Signals,
+    env: &CommandEnv,
+) -> anyhow::Result<u8> {
     let file = args.settings.file.as_deref();
-    let inputs = if args.watch { Some(AppInputs::read(&args.app, file).await) } else { None };
-    let builder = service::builder(&args.app, &args.settings, env)
+    let inputs = if args.watch { Some(AppInputs::read(app, file).await) } else { None };
+    let builder = service::builder(app, &args.settings, env)
         .report_compiling(SLOW_COMPILATION, log_compiling)
         .report_problems(env.telemetry.problem_report());
     let built = tokio::select! {
@@ -37,18 +56,81 @@ pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
         Err(error) => return Err(error.into()),
     };
     env.telemetry.problems(&host.app().problems);
-    let service = RunningService::start(&host, bound, env);
-    tracing::info!(app = %args.app.display(), tasks = host.app().preparing.len(), "running; SIGTERM or Ctrl-C drains");
+    let service = RunningService::start(Served::App(host.clone()), bound, env)?;
+    tracing::info!(app = %app.display(), tasks = host.app().preparing.len(), "running; SIGTERM or Ctrl-C drains");
     tracing::info!(url = %format_args!("http://{}", service.address()), "listening");
     let cause = tokio::select! {
-        cause = stop_cause(&host, &mut signals) => cause,
+        cause = stop_cause(&host, signals, &env.variables) => cause,
         never = watch(&host, inputs) => match never {},
     };
+    end(cause, service, signals, env).await
+}
+
+/// Serves the tenants of the configuration.
+async fn serve_tenants(
+    args: &Serve,
+    bound: BoundService,
+    signals: &mut Signals,
+    env: &CommandEnv,
+) -> anyhow::Result<u8> {
+    if args.watch {
+        anyhow::bail!("--watch needs an app; a host with tenants reloads on SIGHUP and on requests");
+    }
+    // The configuration was read from it.
+    let file = args.settings.file.as_deref().context("the configuration of tenants has no file")?;
+    let builder = service::tenants_builder(file, env)
+        .report_compiling(SLOW_COMPILATION, log_compiling)
+        .report_problems(env.telemetry.problem_report());
+    let read = Arc::new(service::read_tenants(&args.settings, env));
+    let tenants = tokio::select! {
+        built = builder.build_tenants(read) => built?,
+        name = signals.next_stop() => {
+            tracing::info!(signal = name, "stopped before the tenants were loaded");
+            return Ok(0);
+        }
+    };
+    let served = Served::Tenants(tenants.clone());
+    let service = RunningService::start(served.clone(), bound, env)?;
+    tracing::info!(
+        configuration = %file.display(),
+        tenants = tenants.hosts().len(),
+        "running; SIGTERM or Ctrl-C drains"
+    );
+    tracing::info!(url = %format_args!("http://{}", service.address()), "listening");
+    let loaded = async {
+        tenants.plugins_loaded().await;
+        tracing::info!(tenants = tenants.hosts().len(), "all plugins are loaded");
+        std::future::pending::<Infallible>().await
+    };
+    let cause = tokio::select! {
+        cause = stop_signal(&served, signals) => cause,
+        error = served.store_failed() => StopCause::StoreFailed(service::store_failed(error)),
+        never = loaded => match never {},
+    };
+    end(cause, service, signals, env).await
+}
+
+/// Waits for a signal that ends the service. Reloads on SIGHUP.
+async fn stop_signal(served: &Served, signals: &mut Signals) -> StopCause {
+    loop {
+        match signals.next_of_service().await {
+            ServiceSignal::Stop(name) => return StopCause::Signal(name),
+            ServiceSignal::Reload => {
+                tracing::info!("SIGHUP: reloading the configuration and all tenants");
+                // It continues by itself and logs its result, so that the next signal is not missed meanwhile.
+                served.reload();
+            }
+        }
+    }
+}
+
+/// Ends the service.
+async fn end(cause: StopCause, service: RunningService, signals: &mut Signals, env: &CommandEnv) -> anyhow::Result<u8> {
     match cause {
         StopCause::Signal(name) => {
             let drain_s = env.configuration.config.drain.as_secs_f64();
             tracing::info!(signal = name, drain_s, "draining; a second signal stops at once");
-            service.drain(env.configuration.config.drain, &mut signals).await?;
+            service.drain(env.configuration.config.drain, signals).await?;
             Ok(0)
         }
         StopCause::NoTask => {
@@ -72,7 +154,8 @@ enum StopCause {
 }
 
 /// Waits until the service has to end. Reloads on SIGHUP.
-async fn stop_cause(host: &Host, signals: &mut Signals) -> StopCause {
+#[cfg_attr(not(debug_assertions), expect(unused_variables, reason = "only debug builds probe the walls"))]
+async fn stop_cause(host: &Host, signals: &mut Signals, variables: &Variables) -> StopCause {
     let mut loaded = std::pin::pin!(host.plugins_loaded());
     let mut is_loading = true;
     loop {
@@ -89,7 +172,11 @@ async fn stop_cause(host: &Host, signals: &mut Signals) -> StopCause {
             loaded = &mut loaded, if is_loading => {
                 is_loading = false;
                 match loaded {
-                    Ok(()) => tracing::info!(tasks = host.app().tasks.len(), "all plugins are loaded"),
+                    Ok(()) => {
+                        tracing::info!(tasks = host.app().tasks.len(), "all plugins are loaded");
+                        #[cfg(debug_assertions)]
+                        crate::harden::probe::run(&host.app_dir(), variables).await;
+                    }
                     Err(_) => return StopCause::NoTask,
                 }
             }

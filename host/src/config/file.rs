@@ -11,17 +11,15 @@ use saggar_definition::{Diagnostic, Location, Source, nearest, truncated, utf8_t
 
 use super::input::{Entry, Input, Node, Origin, RawValue};
 use super::keys::{self, Key};
-use super::value::Reader;
+use super::value::{Reader, TENANT};
 use super::{operator, secret, syntax};
 
 /// The file's name in an app.
 const NAME: &str = "saggar.toml";
 
-/// Maximum size in bytes. A thousand tokens need an eighth of it; a larger file was named by mistake.
-const MAX_BYTES: u64 = 1 << 20;
-
-/// Reserved keys.
-const RESERVED: [&str; 2] = ["tenant", "tenants"];
+/// Maximum size in bytes. A thousand tenants with ten tokens each need a quarter of it; a larger file was named by
+/// mistake.
+const MAX_BYTES: u64 = 8 << 20;
 
 /// The configuration file after parsing.
 pub(crate) struct ConfigFile {
@@ -35,9 +33,14 @@ pub(crate) struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// Opens the file `named`, or else the app's own file. Returns an empty one if neither exists.
-    pub(crate) fn find(app: &Path, named: Option<&Path>) -> Result<Self, Diagnostic> {
-        let path = named.map_or_else(|| app.join(NAME), Path::to_owned);
+    /// Opens the file `named`, or else the app's own file. Returns an empty one if neither exists. Without an app, a
+    /// file must be named.
+    pub(crate) fn find(app: Option<&Path>, named: Option<&Path>) -> Result<Self, Diagnostic> {
+        let Some(path) = named.map(Path::to_owned).or_else(|| Some(app?.join(NAME))) else {
+            let problem = Diagnostic::error(Location::file("command line"), "no app and no configuration is named");
+            let help = "name an app, or a configuration with tenants with `--config FILE`";
+            return Err(problem.with_help(help));
+        };
         let shown = path.to_string_lossy().into_owned();
         let bytes = match read(&path, named.is_some()) {
             Ok(bytes) => bytes,
@@ -45,7 +48,7 @@ impl ConfigFile {
             Err(error) => return Err(unreadable(&shown, &path, &error)),
         };
         if bytes.len() as u64 > MAX_BYTES {
-            let problem = Diagnostic::error(Location::file(shown), "the file is larger than 1 MiB");
+            let problem = Diagnostic::error(Location::file(shown), "the file is larger than 8 MiB");
             return Err(problem.with_help("check that it is the configuration; name another file with `--config FILE`"));
         }
         let text = match utf8_text(&shown, &bytes) {
@@ -99,6 +102,12 @@ impl ConfigFile {
     ) {
         let known = keys::ALL.iter().find(|key| key.section() == section && key.leaf() == entry.name);
         match known {
+            None if section.is_none() && entry.name == TENANT => {
+                if self.is_of_app {
+                    return operator::reject_tenants(&entry, reader);
+                }
+                given.insert(TENANT, Input { origin: Origin::File, node: entry.node, applies: true });
+            }
             None => unknown(&entry, section, reader),
             Some(key) if self.is_of_app && operator::is_operator_only(key) => operator::reject(key, &entry, reader),
             Some(key) => {
@@ -115,10 +124,6 @@ fn unknown(entry: &Entry, section: Option<&str>, reader: &mut Reader) {
         return problems.suppress();
     }
     let (message, help) = match section {
-        None if RESERVED.contains(&entry.name.as_str()) => (
-            "`tenant` is reserved: a host does not support several tenants yet".to_owned(),
-            "remove it; a host serves the one app that `saggar serve APP` names".to_owned(),
-        ),
         None => (format!("unknown key `{}`", truncated(&entry.name)), advice(&entry.name, None)),
         Some(section) => {
             (format!("unknown key `{}` in `{section}`", truncated(&entry.name)), advice(&entry.name, Some(section)))
@@ -139,7 +144,8 @@ fn advice(name: &str, section: Option<&str>) -> String {
     }
     let here = || keys::ALL.iter().filter(|key| key.section() == section);
     let sections = keys::sections().filter(|_| section.is_none());
-    if let Some(nearest) = nearest(name, here().map(Key::leaf).chain(sections.clone())) {
+    let tenant = section.is_none().then_some(TENANT);
+    if let Some(nearest) = nearest(name, here().map(Key::leaf).chain(sections.clone()).chain(tenant)) {
         return format!("did you mean `{nearest}`?");
     }
     let elsewhere =
@@ -147,7 +153,7 @@ fn advice(name: &str, section: Option<&str>) -> String {
     if let Some(key) = keys::ALL.iter().find(|key| Some(key.leaf()) == elsewhere || Some(key.name) == elsewhere) {
         return format!("did you mean {}?", key.with_section());
     }
-    let names = here().map(Key::leaf).chain(sections).map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    let names = here().map(Key::leaf).chain(sections).chain(tenant).map(|name| format!("`{name}`")).collect::<Vec<_>>();
     format!("valid keys are {}", names.join(", "))
 }
 

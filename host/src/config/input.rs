@@ -25,8 +25,8 @@ pub(crate) enum RawValue {
     /// A number in decimal notation.
     Number(String),
     Boolean(bool),
-    /// A date or a time of day, which no key accepts.
-    DateTime,
+    /// A date, a time of day, or both, as written.
+    DateTime(String),
     List(Vec<Node>),
     Table(Vec<Entry>),
 }
@@ -112,7 +112,7 @@ impl RawValue {
             Self::Text(text) => format!("the text {:?}", truncated(&secret::masked_text(text))),
             Self::Number(text) => format!("the number {}", truncated(text)),
             Self::Boolean(boolean) => boolean.to_string(),
-            Self::DateTime => "a date or time".to_owned(),
+            Self::DateTime(_) => "a date or time".to_owned(),
             Self::List(_) => "a list".to_owned(),
             Self::Table(_) => "a table".to_owned(),
         }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use saggar::{Allocator, DEFAULT_KEEP_BYTES, Durability};
 
-use super::LogFormat;
 use super::input::Inputs;
 use super::value::{
     Bytes, CacheDir, Choice, Count, EnvNames, Fraction, ListenAddress, LogFilter, OtlpEndpoint, Reader, ServiceName,
-    StoreLocation, TimeSpan, TokenList, ValueType,
+    StoreLocation, Switch, TimeSpan, TokenList, ValueType,
 };
+use super::{Harden, LogFormat};
 
 /// A key and its properties.
 #[derive(Debug)]
@@ -138,6 +138,16 @@ keys! {
     "drain" "--drain" "SAGGAR_DRAIN" [], "DURATION" ["shutdown", "grace", "drain_time", "timeout"],
     "How long running jobs may continue after SIGTERM or Ctrl-C; then they are stopped and requeued.";
 
+    harden: Choice<Harden>
+        = Choice(&[("auto", Harden::Auto), ("require", Harden::Require), ("off", Harden::Off)]);
+    "harden" "--harden" "SAGGAR_HARDEN" [], "WHEN" ["hardening", "hardened", "landlock", "seccomp"],
+    "Whether the host gives up rights that it does not need (files, network, system calls): auto, as far as the kernel \
+     can; require, or the host does not start; off.";
+
+    allow_root: Choice<bool> = Choice(&[("no", false), ("yes", true)]);
+    "allow_root" "--allow-root" "SAGGAR_ALLOW_ROOT" [], "WHETHER" ["root", "as_root", "run_as_root"],
+    "Whether the host may run as root: no or yes.";
+
     allocator: Choice<Allocator> = Choice(&[("pooling", Allocator::Pooling), ("on-demand", Allocator::OnDemand)]);
     "allocator" "--allocator" "SAGGAR_ALLOCATOR" [], "WHICH" ["pool", "pooling"],
     "Where wasm instances come from: pooling, a pool reserved at the start; on-demand, the operating system, one \
@@ -213,6 +223,11 @@ keys! {
     log_format: Choice<LogFormat> = Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
     "log.format" "--log-format" "SAGGAR_LOG_FORMAT" [], "FORMAT" ["log_format", "log.json"],
     "Format of the host's own log: text for people, or json, one object per line.";
+
+    audit_log: Switch = Switch { default: false };
+    "audit.log" "--audit-log" "SAGGAR_AUDIT_LOG" [], "WHETHER" ["audit_log", "log.audit", "audit"],
+    "Whether each entry of the audit is also written to the log, at the target saggar::audit, whatever the level: \
+     true or false.";
 
     otlp_endpoint: OtlpEndpoint = OtlpEndpoint;
     "otlp.endpoint" "--otlp-endpoint" "SAGGAR_OTLP_ENDPOINT" ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"],

@@ -114,7 +114,7 @@ impl Tree<'_> {
             }
             DeValue::Float(number) => RawValue::Number(number.as_str().to_owned()),
             DeValue::Boolean(boolean) => RawValue::Boolean(*boolean),
-            DeValue::Datetime(_) => RawValue::DateTime,
+            DeValue::Datetime(time) => RawValue::DateTime(time.to_string()),
             DeValue::Array(items) => RawValue::List(items.iter().map(|item| self.node(item)).collect()),
             DeValue::Table(table) => RawValue::Table(self.entries(table)),
         };
@@ -180,7 +180,7 @@ fn explain(message: &str, span: Option<Span>) -> (String, &'static str) {
         }
         _ if message.starts_with("unclosed") && message.contains("`]`") => ("missing closing `]`", "add `]`"),
         _ if message.starts_with("unclosed") && message.contains("`}`") => ("missing closing `}`", "add `}`"),
-        _ if message.contains("recurs") => ("nested too deeply", "tables and lists have at most two levels"),
+        _ if message.contains("recurs") => ("nested too deeply", "tables and lists have at most four levels"),
         _ => return (format!("invalid TOML: {message}"), "write `key = value`, with texts in double quotes"),
     };
     (explained.0.to_owned(), explained.1)

@@ -6,6 +6,7 @@ mod choice;
 mod env_names;
 mod http;
 mod path;
+mod tenant;
 mod token;
 
 use std::path::PathBuf;
@@ -15,10 +16,11 @@ use saggar_definition::{Diagnostic, Problems, Source};
 use serde_json::Value;
 
 pub(crate) use amount::{Bytes, Count, Fraction, TimeSpan, time};
-pub(crate) use choice::{Choice, LogFilter};
+pub(crate) use choice::{Choice, LogFilter, Switch};
 pub(crate) use env_names::EnvNames;
 pub(crate) use http::{Endpoint, ListenAddress, OtlpEndpoint, ServiceName};
 pub(crate) use path::{CacheDir, StoreLocation};
+pub(crate) use tenant::{ConfiguredTenant, TENANT, TenantList};
 pub(crate) use token::TokenList;
 
 use super::input::{Input, Inputs, Node, Origin, RawValue};
@@ -86,6 +88,8 @@ pub(crate) struct Reader {
     scope_default: Option<String>,
     /// The base directory of relative paths.
     pub(crate) base: PathBuf,
+    /// Whether the file has tenants.
+    pub(crate) has_tenants: bool,
 }
 
 impl Reader {
@@ -94,7 +98,7 @@ impl Reader {
         let in_file = Problems::new(file.clone());
         let (external, settings) = (Vec::new(), Vec::new());
         let (variable, scope_default, base) = (None, None, PathBuf::new());
-        Self { file, in_file, external, settings, file_dir, variable, scope_default, base }
+        Self { file, in_file, external, settings, file_dir, variable, scope_default, base, has_tenants: false }
     }
 
     /// Returns the problems of the file, for the code that parses it.
@@ -145,6 +149,12 @@ impl Reader {
     /// Returns the input that has the value of a key; `None` for a default.
     pub(crate) fn node(&self, key: &str) -> Option<Node> {
         self.settings.iter().find(|setting| setting.key == key)?.node.clone()
+    }
+
+    /// Returns the input in the file that has the value of a key; `None` if the value is from elsewhere.
+    pub(crate) fn node_in_file(&self, key: &str) -> Option<Node> {
+        let is_of_file = |setting: &&Setting| setting.key == key && setting.origin == Origin::File;
+        self.settings.iter().find(is_of_file)?.node.clone()
     }
 
     /// Returns whether the key was read without refused inputs.
@@ -227,7 +237,10 @@ pub(crate) fn value_text(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(value_text).collect::<Vec<_>>().join("\n"),
-        Value::Object(fields) => fields.values().map(value_text).collect::<Vec<_>>().join(" "),
+        // What is inside of an item of a list stays on its line.
+        Value::Object(fields) => {
+            fields.values().map(|field| value_text(field).replace('\n', ", ")).collect::<Vec<_>>().join(" ")
+        }
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }

@@ -1,5 +1,6 @@
-//! Rate limit of the host's own log. In each window of ten seconds, lines of one kind about one task are written up to
-//! a limit, and then only counted, so that a guest or a client cannot fill the operator's disk.
+//! Rate limit of the host's own log. In each window of ten seconds, lines of one kind about one task, and all lines about
+//! one tenant, are written up to a limit, and then only counted, so that a guest or a client cannot fill the operator's
+//! disk.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -16,6 +17,9 @@ use tracing_subscriber::layer::Context;
 /// Maximum number of written lines of one kind about one task per window.
 const LINES_PER_WINDOW: u64 = 20;
 
+/// Maximum number of written lines about all tasks of one tenant per window.
+const TENANT_LINES_PER_WINDOW: u64 = 200;
+
 /// The length of a window, after which the number of suppressed lines is reported.
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -23,8 +27,9 @@ const WINDOW: Duration = Duration::from_secs(10);
 const MAX_KINDS: usize = 4_096;
 
 /// Log targets without a limit, because the operator's own actions bound their lines: one line for each problem of an
-/// app, one for each slot that a drain stopped, and the summaries.
-const UNLIMITED: [&str; 3] = [super::PROBLEMS, "saggar_worker::failures::stopped", SUMMARY];
+/// app, one for each slot that a drain stopped, and the summaries. The lines of the audit are asked for, and requests of one
+/// second share them.
+const UNLIMITED: [&str; 4] = [super::PROBLEMS, super::AUDIT, "saggar_worker::failures::stopped", SUMMARY];
 
 /// The log target of the summaries of suppressed lines.
 const SUMMARY: &str = "saggar::log_limit";
@@ -39,6 +44,8 @@ pub(super) struct RateLimit(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     windows: Mutex<HashMap<LineKind, Window>>,
+    /// When the window of each tenant began, and how many lines about it were written since. Locked after `windows`.
+    tenants: Mutex<HashMap<String, (Instant, u64)>>,
     /// Notified when a line is suppressed.
     suppressed: Condvar,
 }
@@ -97,6 +104,7 @@ impl Shared {
 
     /// Counts a line of `kind`; returns whether to write it.
     fn admit(&self, kind: LineKind, level: Level, message: String, now: Instant) -> bool {
+        let tenant = kind.1.split_once('/').map(|(tenant, _)| tenant.to_owned());
         let mut windows = self.windows.lock();
         // The thread ends windows with suppressed lines, at the latest in the second window after them.
         let is_over = |window: &Window| {
@@ -110,18 +118,44 @@ impl Shared {
                 if windows.len() < MAX_KINDS { kind } else { (kind.0, String::new()) }
             }
         };
+        let callsite = kind.0.clone();
         let begin = || Window { began: now, lines: 0, suppressed: 0, level, message };
         let window = windows.entry(kind).or_insert_with(begin);
         if is_over(window) {
             (window.began, window.lines) = (now, 0);
         }
         window.lines += 1;
-        if window.lines <= LINES_PER_WINDOW {
+        if window.lines > LINES_PER_WINDOW {
+            window.suppressed += 1;
+        } else if tenant.as_deref().is_none_or(|tenant| self.admit_of_tenant(tenant, now)) {
             return true;
+        } else {
+            // Counted for all tasks of the tenant together, because each summary is a line, too.
+            let (level, message) = (window.level, window.message.clone());
+            let has_room = windows.len() < MAX_KINDS;
+            let kind = (callsite, tenant.filter(|_| has_room).unwrap_or_default());
+            let begin = || Window { began: now, lines: LINES_PER_WINDOW, suppressed: 0, level, message };
+            windows.entry(kind).or_insert_with(begin).suppressed += 1;
         }
-        window.suppressed += 1;
         self.suppressed.notify_one();
         false
+    }
+
+    /// Counts a line about a tenant; returns whether to write it.
+    fn admit_of_tenant(&self, tenant: &str, now: Instant) -> bool {
+        let mut tenants = self.tenants.lock();
+        let is_over = |began: Instant| now.duration_since(began) >= WINDOW;
+        if !tenants.contains_key(tenant) && tenants.len() >= MAX_KINDS {
+            tenants.retain(|_, (began, _)| !is_over(*began));
+        }
+        // Many tenants at once share the last window.
+        let name = if tenants.contains_key(tenant) || tenants.len() < MAX_KINDS { tenant } else { "" };
+        let (began, lines) = tenants.entry(name.to_owned()).or_insert((now, 0));
+        if is_over(*began) {
+            (*began, *lines) = (now, 0);
+        }
+        *lines += 1;
+        *lines <= TENANT_LINES_PER_WINDOW
     }
 
     /// Removes the windows that began at `until` or before; returns their suppressed lines.
@@ -247,6 +281,20 @@ mod tests {
         assert_eq!((count(": problem found"), count("default/noisy: an attempt begins")), (30, 30));
         assert_eq!(count("\"default/noisy\": next failed (… and 1,234 more in the last 10 s)"), 1, "{written:#?}");
         assert_eq!(count("\"default/other\": the result was not stored (… and 10 more in the last 10 s)"), 1);
+    }
+
+    #[test]
+    fn lines_about_many_tasks_of_one_tenant_are_limited_together() {
+        let (shared, now) = (Shared::default(), Instant::now());
+        let admitted = |tenant: &str, at: Instant| {
+            let task = |number| (Identifier(tracing_callsite()), format!("{tenant}/task-{number}"));
+            (0..1_000).filter(|number| shared.admit(task(*number), Level::WARN, "x".into(), at)).count()
+        };
+        assert_eq!((admitted("noisy", now), admitted("quiet", now)), (200, 200), "each tenant has its own limit");
+        let suppressed = shared.take(now);
+        let noisy: Vec<_> = suppressed.iter().filter(|suppressed| suppressed.task == "noisy").collect();
+        assert_eq!((noisy.len(), noisy[0].lines), (1, 800), "one summary for all tasks");
+        assert_eq!(admitted("noisy", now + WINDOW), 200);
     }
 
     #[test]

@@ -73,6 +73,7 @@ impl AllSeries {
                 let value = value.load(Ordering::Relaxed);
                 match kind {
                     Kind::Counter => writeln!(text, "{value}")?,
+                    Kind::Gauge if f64::from_bits(value) == f64::INFINITY => writeln!(text, "+Inf")?,
                     Kind::Gauge => writeln!(text, "{}", f64::from_bits(value))?,
                 }
             }

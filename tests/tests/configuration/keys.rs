@@ -11,12 +11,14 @@ const DIGEST: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf5
 
 /// Each key with a value as written in the file, and with three values as shown, which is also how a variable or a flag
 /// is written: one for the file, one for the variable, one for the flag. None of them is a default.
-const KEYS: [(&str, &str, [&str; 3]); 22] = [
+const KEYS: [(&str, &str, [&str; 3]); 25] = [
     ("listen", "\"127.0.0.2:1\"", ["127.0.0.2:1", "127.0.0.2:2", "127.0.0.2:3"]),
     ("token", "[{ role = \"read\", name = \"a\", sha256 = \"DIGEST\" }]", ["a", "b", "c"]),
     ("store", "\"memory\"", ["memory", "sqlite:v.db", "sqlite:f.db"]),
     ("durability", "\"normal\"", ["normal"; 3]),
     ("drain", "1", ["1s", "2s", "3s"]),
+    ("harden", "\"off\"", ["off", "require", "off"]),
+    ("allow_root", "\"yes\"", ["yes"; 3]),
     ("allocator", "\"on-demand\"", ["on-demand"; 3]),
     ("cache_dir", "\"/a\"", ["/a", "/b", "/c"]),
     ("keep_bytes", "\"1MiB\"", ["1MiB", "2MiB", "3GiB"]),
@@ -31,6 +33,7 @@ const KEYS: [(&str, &str, [&str; 3]); 22] = [
     ("http.headers", "21", ["21", "22", "23"]),
     ("log.level", "\"warn\"", ["warn", "error", "off"]),
     ("log.format", "\"json\"", ["json"; 3]),
+    ("audit.log", "true", ["true"; 3]),
     ("otlp.endpoint", "\"http://a:1\"", ["http://a:1", "http://b:2", "http://c:3"]),
     ("otlp.sample", "0.25", ["0.25", "0.5", "0.75"]),
     ("otlp.service_name", "\"a\"", ["a", "b", "c"]),

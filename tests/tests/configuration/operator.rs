@@ -41,6 +41,41 @@ fn an_app_cannot_allow_itself_variables_of_the_host() {
     }
 }
 
+/// Otherwise an app could keep rights that the host gives up, for code of its own that escapes.
+#[test]
+fn an_app_cannot_lower_the_second_wall() {
+    for (key, line) in [("harden", "harden = \"off\""), ("allow_root", "allow_root = \"yes\"")] {
+        let app = app(line);
+        for (command, code) in [("serve", 2), ("config", 2), ("check", 1)] {
+            let said = output(&mut plain(command, &app));
+            assert_eq!(said.code, Some(code), "{command}: {said:?}");
+            for part in ["saggar.toml:1:1", &format!("cannot set `{key}`"), "--config"] {
+                assert!(said.err.contains(part), "{command}: no `{part}` in {}", said.err);
+            }
+        }
+    }
+}
+
+/// Otherwise an app could open any directory to code of its own that escapes, because the host writes to the store's.
+#[test]
+fn an_app_cannot_put_the_store_elsewhere() {
+    let elsewhere = named("");
+    let store = elsewhere.path().join("new/jobs.db");
+    let app = app(&format!("store = \"sqlite:{}\"", store.display()));
+    for (command, code) in [("serve", 2), ("config", 2), ("check", 1)] {
+        let said = output(&mut plain(command, &app));
+        assert_eq!(said.code, Some(code), "{command}: {said:?}");
+        for part in
+            ["saggar.toml:1:9", "cannot put the store outside of the app", "--store", "SAGGAR_STORE", "--config"]
+        {
+            assert!(said.err.contains(part), "{command}: no `{part}` in {}", said.err);
+        }
+    }
+    assert!(!elsewhere.path().join("new").exists(), "nothing is created there");
+    let config = output(plain("config", &app).args(["--store", "memory"]));
+    assert_eq!(config.code, Some(0), "{config:?}");
+}
+
 /// The operator can name any file, even the app's own, and set every key in it.
 #[test]
 fn a_file_named_by_the_operator_may_set_every_key() {

@@ -1,22 +1,24 @@
 //! Every error code, provoked over a real socket. This file does not compile if a code has no test.
 
-use std::process::Command;
+mod failed_store;
+
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::Method;
-use saggar::{api::Limits, api::Tokens, wire::Code};
-use saggar_tests::client::{ApiResponse, client, job_path, send};
+use saggar::wire::Code;
+use saggar_tests::client::{ApiResponse, job_path, send};
 use saggar_tests::guests;
-use saggar_tests::host::{TestHost, listen};
-use saggar_tests::program::{command, command_within};
+use saggar_tests::program::command;
 use saggar_tests::raw::RawAnswer;
 use saggar_tests::server::Server;
 use saggar_tests::small_disk::{MOUNTED_AT, SmallDisk};
 use serde_json::{Value, json};
 use tokio::task::{JoinSet, spawn_blocking};
 
+use super::in_process;
 use super::stage::{app, drain, serve, serve_with};
+use super::tenants::{Operator, table, with};
 
 const JOBS: &str = "/v1/tasks/mail.send/jobs";
 
@@ -45,6 +47,12 @@ async fn provoke(stage: Arc<Stage>, code: Code) -> Value {
         Code::BodyTooLarge => raw(stage, body_too_large).await,
         Code::UnsupportedMediaType => send(open.request(Method::POST, JOBS).body("{}")).await.document(),
         Code::Unauthorized => stage.guarded.get("/v1/jobs").await.document(),
+        Code::TokenExpired | Code::TenantRequired => in_process::of_operator(code).await,
+        Code::UnknownTenant => {
+            send(open.request(Method::GET, "/v1/jobs").header("saggar-tenant", "nobody")).await.document()
+        }
+        Code::QuotaExceeded => quota_exceeded().await,
+        Code::TenantConfigured => open.delete("/v1/tenants/default").await.document(),
         Code::Forbidden => send(add(&stage.guarded, json!({})).bearer_auth("read-token")).await.document(),
         Code::ForeignOrigin => {
             send(open.request(Method::GET, JOBS).header("origin", "https://a.example")).await.document()
@@ -74,8 +82,8 @@ async fn provoke(stage: Arc<Stage>, code: Code) -> Value {
         Code::Overloaded => spawn_blocking(overloaded).await.expect("it does not panic"),
         Code::StoreFull => store_full().await,
         Code::StoreBusy => store_busy().await,
-        Code::StoreFailed => store_failed().await,
-        Code::Internal => internal().await,
+        Code::StoreFailed => failed_store::store_failed().await,
+        Code::Internal => in_process::internal().await,
     }
 }
 
@@ -132,6 +140,18 @@ fn is_documented(code: Code, path: &str) -> bool {
     let paths = openapi["paths"].as_object().expect("paths");
     let mut on_path = paths.iter().filter(|(template, _)| path.is_empty() || matches(template));
     on_path.any(|(_, operations)| operations.as_object().expect("operations").values().any(says))
+}
+
+async fn quota_exceeded() -> Value {
+    let operator = Operator::new(&[]);
+    operator.configure(&[], &format!("{}[tenant.quotas]\nstreams = 0\n{}", table("acme"), table("globex")));
+    operator.write_echo("acme", "echo");
+    operator.write_echo("globex", "echo");
+    let server = operator.serve();
+    let refused = with(&server, "acme").get("/v1/events").await;
+    refused.code();
+    server.stop();
+    refused.body
 }
 
 async fn key_reused(server: &Server) -> Value {
@@ -359,42 +379,4 @@ async fn store_busy() -> Value {
     server.add("mail.send", &json!({})).await;
     server.stop();
     refused.document()
-}
-
-/// Adds a job to a host that cannot write any file; the disk is neither full nor broken.
-async fn store_failed() -> Value {
-    let mut shell = Command::new("sh");
-    // The signal would end the process before its write failed.
-    shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
-    let (app, mut serve) = (app(), command_within(shell));
-    serve.arg("serve").arg(app.path());
-    let server = Server::start_by(serve);
-    server.add("mail.send", &json!({})).await;
-    // Two requests in flight when the store fails.
-    let mut watchers = [server.connect(), server.connect()];
-    watchers.iter_mut().for_each(|watcher| watcher.send("GET /readyz HTTP/1.1\r\n"));
-    let limit = Command::new("prlimit").args(["--fsize=0", "--pid", &server.pid().to_string()]).status();
-    assert!(limit.expect("prlimit (util-linux) starts").success());
-    let document = send(add(&server, json!({}))).await.document();
-    for watcher in &mut watchers {
-        watcher.send("host: localhost\r\n\r\n");
-        let ready = watcher.answer().expect("a request in flight is answered");
-        assert_eq!((ready.status, ready.code()), (503, "store-failed".to_owned()));
-    }
-    let (code, log) = server.end();
-    assert_eq!(code, Some(1), "{log:#?}");
-    document
-}
-
-/// Asks a host in this process whose code that renders metrics panics: no request to the binary provokes this error.
-async fn internal() -> Value {
-    let host = TestHost::start(app()).await;
-    let service = saggar::service(host.inner(), Tokens::default()).with_metrics(|| panic!("provoked by a test"));
-    let listener = listen(service, Limits::default()).await;
-    let ask = |path| send(client().get(format!("http://{}{path}", listener.address())));
-    let document = ask("/metrics").await.document();
-    assert_eq!(ask("/readyz").await.status, 200, "the host keeps serving");
-    listener.stop(Duration::ZERO).await;
-    host.shutdown().await;
-    document
 }

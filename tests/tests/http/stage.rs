@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// Returns an app with a task for every kind of job.
 pub(super) fn app() -> App {
-    let gated = |size: u32| json!({ "process": "plugins.gated", "size": size });
+    let gated = |size: u32| json!({ "process": "plugins.gated", "size": size, "sandbox": { "tasks": "all" } });
     let numbered =
         |source: &str| json!({ "process": "plugins.echo", "event": { "next": format!("plugins.ids#{source}") } });
     App::new()

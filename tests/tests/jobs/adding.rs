@@ -11,7 +11,7 @@ use crate::app;
 /// `add` returns an id, or an error with its code; a rejected job has no effect.
 #[tokio::test(flavor = "multi_thread")]
 async fn adding_returns_an_id_or_an_error() {
-    let full = json!({ "process": "plugins.gated", "size": 1 });
+    let full = json!({ "process": "plugins.gated", "size": 1, "sandbox": { "tasks": "all" } });
     let failing = json!({ "process": "plugins.echo", "event": { "next": "plugins.ids#problem" } });
     let double = json!({ "process": "plugins.echo", "event": { "next": "plugins.ids#always-seven" } });
     let app = App::new()
@@ -88,7 +88,7 @@ async fn a_unique_job_exists_once_while_it_waits_or_runs() {
 /// A full queue rejects jobs at once, while lookups and progress work and its jobs run.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_rejects_jobs_and_drains() {
-    let task = json!({ "process": "plugins.gated", "size": 3 });
+    let task = json!({ "process": "plugins.gated", "size": 3, "sandbox": { "tasks": "all" } });
     let app = App::new().plugin("gated", guests::GATED).task("gated", &task).simple_task("keys", guests::ECHO);
     let host = TestHost::start(app).await;
     let running = host.close_gate("gated").await;

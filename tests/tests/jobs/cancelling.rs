@@ -9,7 +9,7 @@ use serde_json::json;
 /// A job can be cancelled while it waits and while it runs, but not after its end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_job_ends_as_cancelled() {
-    let task = json!({ "process": "plugins.gated", "attempts": 5 });
+    let task = json!({ "process": "plugins.gated", "attempts": 5, "sandbox": { "tasks": "all" } });
     let app = App::new().plugin("gated", guests::GATED).task("gated", &task).simple_task("keys", guests::ECHO);
     let host = TestHost::start(app).await;
     let running = host.close_gate("gated").await;

@@ -82,7 +82,7 @@ async fn each_end_calls_one_handler() {
         .plugin("failing", guests::FAILING)
         .plugin("gated", guests::GATED)
         .task("failing", &json!({ "process": "plugins.failing", "timeout": 1, "event": event }))
-        .task("gated", &json!({ "process": "plugins.gated", "event": event }))
+        .task("gated", &json!({ "process": "plugins.gated", "event": event, "sandbox": { "tasks": "all" } }))
         .simple_task("keys", guests::ECHO)
         .simple_task("journal", guests::ECHO);
     let host = TestHost::start(app).await;
@@ -117,7 +117,8 @@ async fn handlers_can_use_all_imports() {
     let event = json!({ "next": all, "add": all, "progress": all, "success": all, "error": all });
     let app = App::new()
         .plugin("reentrant", guests::REENTRANT)
-        .task("it", &json!({ "process": all, "event": event }))
+        // A job that `next` adds has no parent.
+        .task("it", &json!({ "process": all, "event": event, "sandbox": { "tasks": "all" } }))
         .simple_task("journal", guests::ECHO);
     let host = TestHost::start(app).await;
     let good = host.run("it", json!([])).await;

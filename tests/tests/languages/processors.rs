@@ -8,10 +8,13 @@ use serde_json::{Value, json};
 use super::Language;
 
 /// The functions of the guest; each is the processor of a task with its name.
-const FUNCTIONS: [&str; 16] = [
-    "echo", "nothing", "unicode", "progress", "levels", "reject", "retry", "broken", "children", "options", "lookup",
-    "cancel", "unknown", "passed", "ident", "random",
+const FUNCTIONS: [&str; 14] = [
+    "echo", "nothing", "unicode", "progress", "levels", "reject", "retry", "broken", "children", "options", "unknown",
+    "passed", "ident", "random",
 ];
+
+/// The processors that look up and cancel jobs which their task has not added.
+const OF_OTHER_JOBS: [&str; 2] = ["lookup", "cancel"];
 
 /// The processors of tasks that a script cannot have: one that it has no means for, and one that does not exist.
 const OF_COMPONENTS: [&str; 2] = ["context", "missing"];
@@ -21,6 +24,12 @@ const LARGE: u64 = (1 << 53) + 1;
 
 fn app(language: &Language) -> App {
     let app = FUNCTIONS.iter().fold(language.app(), |app, name| app.task(name, &language.task(name)));
+    let app = OF_OTHER_JOBS.iter().fold(app, |app, name| {
+        let mut task = language.task(name);
+        task["sandbox"] = json!({ "tasks": "all" });
+        app.task(name, &task)
+    });
+    let app = app.task("restricted", &language.task("lookup"));
     let fresh = json!({ "process": language.reference("random"), "sandbox": { "reuse": 1 } });
     // An hour passes unless the guest's own delay counts.
     let later = json!({ "process": language.reference("later"), "attempts": 1, "attempt_after": 3_600_000 });
@@ -184,6 +193,8 @@ async fn other_jobs(host: &TestHost) {
     assert_eq!(found, expected);
     let unknown = host.run("lookup", json!(["progress", 99])).await;
     assert_eq!(problem_code(&unknown), "unknown-job");
+    let restricted = host.run("restricted", json!(["progress", 1])).await;
+    assert_eq!(problem_code(&restricted), "not-added");
 }
 
 async fn large_ids(host: &TestHost, language: &Language) {

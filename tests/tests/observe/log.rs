@@ -115,7 +115,9 @@ fn a_failed_start_is_logged_in_the_same_format() {
     command.args(["--token", "read:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"]);
     let said = saggar_tests::program::output(&mut command);
     assert_eq!(said.code, Some(1));
-    let line: Value = serde_json::from_str(said.err.trim()).unwrap_or_else(|error| panic!("{}: {error}", said.err));
+    let read = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{}: {error}", said.err));
+    let lines: Vec<Value> = said.err.lines().map(read).collect();
+    let line = lines.last().expect("a line");
     assert_eq!((&line["level"], &line["message"]), (&json!("ERROR"), &json!("command failed")));
     assert!(line["error"].as_str().is_some_and(|error| error.contains("192.0.2.1:7717")), "{line}");
 }
@@ -127,7 +129,9 @@ fn errors_in_the_configuration_are_logged_in_the_same_format() {
     command.arg("serve").arg(app.path()).args(["--log-format", "json", "--drain", "soon"]);
     let said = saggar_tests::program::output(&mut command);
     assert_eq!(said.code, Some(2));
-    let line: Value = serde_json::from_str(said.err.trim()).unwrap_or_else(|error| panic!("{}: {error}", said.err));
+    let read = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{}: {error}", said.err));
+    let lines: Vec<Value> = said.err.lines().map(read).collect();
+    let line = lines.last().expect("a line");
     assert_eq!((&line["level"], &line["message"]), (&json!("ERROR"), &json!("problem found")));
     assert!(line["problem"].as_str().is_some_and(|problem| problem.contains("soon")), "{line}");
 }

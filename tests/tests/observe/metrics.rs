@@ -250,7 +250,7 @@ fn check_with_promtool(text: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gauges_count_running_jobs_and_open_streams() {
-    let two = json!({ "process": "plugins.gated", "worker_nums": 2 });
+    let two = json!({ "process": "plugins.gated", "worker_nums": 2, "sandbox": { "tasks": "all" } });
     let app = App::new().plugin("gated", guests::GATED).task("gated", &two).simple_task("keys", guests::ECHO);
     let server = Server::start(&app, &["--store", "memory"]);
     let gated = [("task", "gated")];

@@ -67,10 +67,14 @@ impl Receiver {
     /// Returns the spans of a trace received so far, in order of start time, because an attempt can end before the span
     /// of its adding.
     pub(super) fn of_trace(&self, trace: &str) -> Vec<Received> {
-        let is_its = |received: &&Received| hex(&received.span.trace_id) == trace;
-        let mut spans: Vec<_> = self.received.borrow().iter().filter(is_its).cloned().collect();
+        let mut spans = self.matching(|received| hex(&received.span.trace_id) == trace);
         spans.sort_by_key(|received| received.span.start_time_unix_nano);
         spans
+    }
+
+    /// Returns the spans received so far for which this is true.
+    pub(super) fn matching(&self, is_its: impl Fn(&Received) -> bool) -> Vec<Received> {
+        self.received.borrow().iter().filter(|received| is_its(received)).cloned().collect()
     }
 
     /// Waits for `enough` spans of a trace; returns all received ones.

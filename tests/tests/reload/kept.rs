@@ -16,7 +16,7 @@ fn gated(slots: u32) -> App {
 }
 
 fn task(slots: u32) -> Value {
-    json!({ "process": "plugins.gated", "worker_nums": slots })
+    json!({ "process": "plugins.gated", "worker_nums": slots, "sandbox": { "tasks": "all" } })
 }
 
 async fn add(server: &Server) -> u64 {

@@ -10,6 +10,7 @@ use saggar_sandbox::{
     Allocator, Answer, Call, CallError, Engine, EngineOptions, Input, JobContext, Limits, Plugin, Sandbox, Services,
     TaskJob,
 };
+use saggar_tenant::{Flow, Tenant};
 use saggar_tests::guests;
 use saggar_tests::timeout::{TIMEOUT, within};
 
@@ -63,7 +64,8 @@ async fn load(sandboxes: u32, allocator: Allocator, tick: Duration) -> Plugin {
 }
 
 fn sandbox(plugin: &Plugin) -> Sandbox {
-    Sandbox::new(plugin.clone(), Limits { memory: 16 << 20, reuse: 100 })
+    let flow = Flow::new(Tenant::new("default"), "it");
+    Sandbox::new(plugin.clone(), Limits { memory: 16 << 20, reuse: 100 }, flow)
 }
 
 /// Without a tick in time, a call ends when it is polled once, and so does the first call in an instance.

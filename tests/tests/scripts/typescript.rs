@@ -156,3 +156,24 @@ fn a_test_file_beside_typescript_is_run() {
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
     assert!(said.out.contains("1 passed, 0 failed"), "{}", said.out);
 }
+
+/// The compiler of a script waits for the type stripper, which is a guest, too: neither may keep the other from its turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_scripts_in_typescript_are_loaded_at_the_same_time() {
+    let mut app = App::new();
+    // Large enough that each takes several slices.
+    let functions: String = (0..2_000)
+        .map(|number| format!("export function f{number}(a: number): number {{ return a + {number}; }}\n"))
+        .collect();
+    for script in 0..8 {
+        let text = format!("{functions}export function run(id: number): number {{ return f{script}(1); }}\n");
+        app = app.file(format!("scripts/s{script}.ts"), &text);
+        app = app.task(&format!("t{script}"), &json!({ "process": format!("scripts.s{script}.run") }));
+    }
+    let host = TestHost::start(app).await;
+    assert_eq!(host.inner().app().problems.len(), 0, "{:?}", host.inner().app().problems);
+    for script in 0..8 {
+        assert_eq!(host.response(&format!("t{script}"), json!([])).await, json!(1 + script));
+    }
+    host.shutdown().await;
+}

@@ -14,29 +14,38 @@ use super::root;
 ///
 /// The package `saggar` wires the others together and may use all; packages on the same level do not depend on each
 /// other.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("saggar-job", &[]),
     ("saggar-json", &[]),
+    ("saggar-tenant", &[]),
+    ("saggar-harden", &[]),
     ("saggar-definition", &["saggar-job"]),
-    ("saggar-store", &["saggar-job"]),
-    ("saggar-store-sqlite", &["saggar-job", "saggar-store"]),
-    ("saggar-queue", &["saggar-job", "saggar-json", "saggar-store"]),
-    ("saggar-sandbox", &["saggar-job", "saggar-json"]),
-    ("saggar-worker", &["saggar-definition", "saggar-job", "saggar-json", "saggar-queue", "saggar-sandbox"]),
+    ("saggar-store", &["saggar-job", "saggar-tenant"]),
+    ("saggar-store-sqlite", &["saggar-job", "saggar-store", "saggar-tenant"]),
+    ("saggar-queue", &["saggar-job", "saggar-json", "saggar-store", "saggar-tenant"]),
+    ("saggar-sandbox", &["saggar-harden", "saggar-job", "saggar-json", "saggar-tenant"]),
+    (
+        "saggar-worker",
+        &["saggar-definition", "saggar-job", "saggar-json", "saggar-queue", "saggar-sandbox", "saggar-tenant"],
+    ),
     ("saggar-wire", &[]),
-    ("saggar-api", &["saggar-definition", "saggar-job", "saggar-queue", "saggar-wire"]),
+    ("saggar-api", &["saggar-definition", "saggar-job", "saggar-queue", "saggar-tenant", "saggar-wire"]),
     ("saggar-client", &["saggar-wire"]),
+    // It checks the script runner as bare wasmtime runs it.
+    ("saggar-script-runner-harness", &[]),
     (
         "saggar",
         &[
             "saggar-api",
             "saggar-client",
             "saggar-definition",
+            "saggar-harden",
             "saggar-job",
             "saggar-json",
             "saggar-queue",
             "saggar-sandbox",
             "saggar-store-sqlite",
+            "saggar-tenant",
             "saggar-wire",
             "saggar-worker",
         ],
@@ -104,14 +113,14 @@ fn the_domain_has_no_dependencies() {
 }
 
 #[test]
-fn only_the_sandbox_depends_on_wasmtime() {
+fn only_the_sandbox_and_the_harness_of_scripts_depend_on_wasmtime() {
     let uses_wasmtime = |package: &Table| {
         let all = KINDS.into_iter().flat_map(|kind| depends_on(package, kind));
         all.into_iter().any(|name| name.starts_with("wasmtime"))
     };
     let found: Vec<_> =
         packages().into_iter().filter(|(_, package)| uses_wasmtime(package)).map(|(name, _)| name).collect();
-    assert_eq!(found, ["saggar-sandbox"]);
+    assert_eq!(found, ["saggar-sandbox", "saggar-script-runner-harness"]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ const BANNED_NAMES: [&str; 8] = ["utils", "util", "helpers", "helper", "common",
 /// Returns every Rust source of the repository: its path in the repository, and its text.
 fn sources() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    for folder in ["host", "guest-sdk", "examples", "tests", "xtask"] {
+    for folder in ["host", "guest-sdk", "examples", "fuzz", "tests", "xtask"] {
         collect(&root().join(folder), &mut found);
     }
     assert!(found.len() > 50, "the sources have moved: {} found", found.len());

@@ -1,5 +1,10 @@
 //! Authorization: a route that takes an [`Allowed`] runs only for requests with the named right, and gets only the jobs
-//! of the request's tenant.
+//! of the tenant that the request may ask for. A route that takes an [`Authorized`] is about more than one tenant.
+//!
+//! Another tenant is not there: whether a request names it, one of its tasks or one of its jobs, what it gets is what it
+//! gets for a name that nobody has. Nothing of another tenant is looked up to find that out, so the time is the same, too:
+//! the name of a tenant is compared with the one of the token, and tasks and jobs are looked up among those of the
+//! request's own tenant.
 
 use std::marker::PhantomData;
 use std::net::IpAddr;
@@ -11,12 +16,19 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName};
 use saggar_job::TaskKey;
+use saggar_tenant::Tenant;
 use saggar_wire::Code;
 
+use crate::caller::Caller;
+use crate::connection_tenant::ConnectionTenant;
+use crate::grants::Grant;
 use crate::jobs::Jobs;
 use crate::problem::Refusal;
 use crate::service::Service;
 use crate::tokens::Role;
+
+/// The header in which an operator says for which tenant it asks.
+pub(crate) const TENANT: HeaderName = HeaderName::from_static("saggar-tenant");
 
 /// A right that a route requires.
 pub(crate) trait Right: Send + Sync {
@@ -33,6 +45,9 @@ pub(crate) struct Write;
 /// The right to change tasks.
 pub(crate) struct Admin;
 
+/// The right to see and change all tenants.
+pub(crate) struct Operator;
+
 impl Right for Read {
     const MIN_ROLE: Role = Role::Read;
 }
@@ -45,33 +60,108 @@ impl Right for Admin {
     const MIN_ROLE: Role = Role::Admin;
 }
 
+impl Right for Operator {
+    const MIN_ROLE: Role = Role::Operator;
+}
+
+/// The address of the client, as an extension of its requests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
 /// A request that has the right `R`, with the jobs of its tenant.
 pub(crate) struct Allowed<R> {
     pub(crate) jobs: Arc<dyn Jobs>,
+    pub(crate) caller: Caller,
     right: PhantomData<R>,
+}
+
+/// A request that has the right `R`, for whatever tenant.
+pub(crate) struct Authorized<R> {
+    pub(crate) caller: Caller,
+    right: PhantomData<R>,
+}
+
+impl<R> Allowed<R> {
+    /// Returns the tenant whose quotas and shares the request counts against. `None` for an operator: it can work for a
+    /// tenant that has used up its quotas or is suspended.
+    pub(crate) fn charged(&self) -> Option<&Arc<Tenant>> {
+        self.caller.charged(self.jobs.tenant())
+    }
 }
 
 impl<R: Right> FromRequestParts<Service> for Allowed<R> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Refusal> {
-        let tenant = if service.tokens().is_open() {
+        let Authorized::<R> { caller, right } = Authorized::from_request_parts(parts, service).await?;
+        let jobs = jobs_of(&caller, service)?;
+        parts.extensions.insert(Arc::clone(jobs.tenant()));
+        Ok(Self { jobs, caller, right })
+    }
+}
+
+impl<R: Right> FromRequestParts<Service> for Authorized<R> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Refusal> {
+        let caller = caller(parts, service)?;
+        if let Some(connection) = parts.extensions.get::<Arc<ConnectionTenant>>() {
+            // A tenant that does not run has nothing that its requests could use.
+            let own = caller.grant.only_tenant().and_then(|own| service.tenants().jobs(own));
+            connection.belongs_to(own.as_ref().map(|jobs| jobs.tenant()))?;
+        }
+        caller.require(R::MIN_ROLE)?;
+        parts.extensions.insert(caller.clone());
+        Ok(Self { caller, right: PhantomData })
+    }
+}
+
+/// Returns who sends a request.
+fn caller(parts: &Parts, service: &Service) -> Result<Caller, Refusal> {
+    let grant = match service.grants().of_anybody() {
+        Some(anybody) => {
             check_origin(&parts.headers)?;
-            TaskKey::DEFAULT_TENANT
-        } else {
-            let token = bearer(&parts.headers).and_then(|given| service.tokens().find(given));
-            let token = token.ok_or_else(|| Refusal::plain(Code::Unauthorized))?;
-            if token.role < R::MIN_ROLE {
-                let (has, needs) = (token.role.name(), R::MIN_ROLE.name());
-                let detail = format!("the token's role is `{has}`, but this needs `{needs}`");
-                return Err(Refusal::new(Code::Forbidden, detail));
+            anybody
+        }
+        None => {
+            let grant = bearer(&parts.headers).and_then(|given| service.grants().find(given));
+            let grant = grant.ok_or_else(|| Refusal::plain(Code::Unauthorized))?;
+            if grant.token.as_ref().is_some_and(|token| token.has_expired(service.tenants().now())) {
+                return Err(Refusal::plain(Code::TokenExpired));
             }
-            &token.tenant
-        };
-        let jobs = service.tenants().get(tenant).ok_or_else(|| {
-            Refusal::new(Code::Forbidden, format!("this host does not run the tenant `{tenant}` of the token"))
-        })?;
-        Ok(Self { jobs: jobs.clone(), right: PhantomData })
+            grant
+        }
+    };
+    let tenant = tenant(&parts.headers, &grant, service)?;
+    let address = parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address);
+    Ok(Caller { grant, tenant, address })
+}
+
+/// Returns the jobs of the tenant that a request asks for.
+pub(crate) fn jobs_of(caller: &Caller, service: &Service) -> Result<Arc<dyn Jobs>, Refusal> {
+    let tenant = caller.tenant.as_ref().ok_or_else(|| Refusal::plain(Code::TenantRequired))?;
+    service.tenants().jobs(tenant).ok_or_else(|| Refusal::plain(Code::UnknownTenant))
+}
+
+/// Returns the tenant that a request asks for: the one of its token, or the one that it names if it may name any.
+fn tenant(headers: &HeaderMap, grant: &Grant, service: &Service) -> Result<Option<Arc<str>>, Refusal> {
+    let named = match headers.get_all(TENANT).iter().collect::<Vec<_>>()[..] {
+        [] => None,
+        [one] => Some(one.to_str().map_err(|_| Refusal::plain(Code::UnknownTenant))?),
+        _ => {
+            return Err(Refusal::new(Code::InvalidHeader, "`Saggar-Tenant` is given more than once; name one tenant"));
+        }
+    };
+    match (grant.only_tenant(), named) {
+        (Some(own), None) => Ok(Some(own.clone())),
+        (Some(own), Some(named)) if **own == *named => Ok(Some(own.clone())),
+        (Some(_), Some(_)) => Err(Refusal::plain(Code::UnknownTenant)),
+        (None, Some(named)) => Ok(Some(named.into())),
+        // A host of one app without tokens is used as if there were no tenants.
+        (None, None) if grant.token.is_none() && !service.tenants().are_configured() => {
+            Ok(Some(TaskKey::DEFAULT_TENANT.into()))
+        }
+        (None, None) => Ok(None),
     }
 }
 

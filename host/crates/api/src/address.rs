@@ -1,4 +1,4 @@
-//! The path segments that address a task or one of its jobs.
+//! The path segments that address a tenant, a task or one of its jobs.
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
@@ -26,6 +26,22 @@ pub(crate) struct JobAddress {
     /// The job's number in its task.
     #[param(value_type = u64, minimum = 1, maximum = 18_446_744_073_709_551_615_u64)]
     pub(crate) id: JobId,
+}
+
+/// The decoded `{tenant}` of a path.
+#[derive(IntoParams)]
+#[into_params(names("tenant"), parameter_in = Path)]
+pub(crate) struct TenantAddress(
+    /// The tenant's name.
+    pub(crate) String,
+);
+
+impl FromRequestParts<Service> for TenantAddress {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Refusal> {
+        Ok(Self(part(parts, service, "tenant").await?))
+    }
 }
 
 impl FromRequestParts<Service> for TaskAddress {

@@ -71,6 +71,11 @@ impl ConnectionState {
         self.is(State::Fresh)
     }
 
+    /// Returns since when it has been open, if it is idle between two requests.
+    pub(crate) fn idle_since(&self) -> Option<std::time::Instant> {
+        self.is(State::Idle).then(|| self.since.into_std())
+    }
+
     /// Notes that the head of a request is complete.
     pub(crate) fn begin(&self) {
         self.set(State::Busy);

@@ -8,17 +8,17 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
+use saggar_tenant::{FairSemaphore, Quota, Tenant};
 use saggar_wire::{Code, Object};
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::address::TaskAddress;
+use crate::caller::Caller;
 use crate::place;
 use crate::problem::Refusal;
-use crate::room::Room;
+use crate::room::{Room, TenantRoom};
 use crate::service::Service;
-use crate::shares::Share;
 
 /// Maximum pause between two frames of a body.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
@@ -43,11 +43,15 @@ impl<T: Form> FromRequest<Service> for JsonBody<T> {
 
     async fn from_request(request: Request, service: &Service) -> Result<Self, Refusal> {
         let (mut parts, mut body) = request.into_parts();
+        let tenant = parts.extensions.get::<Arc<Tenant>>().cloned();
+        let caller = parts.extensions.get::<Caller>();
+        let charged = caller.zip(tenant.as_ref()).and_then(|(caller, tenant)| caller.charged(tenant)).cloned();
         let TaskAddress(task) = TaskAddress::from_request_parts(&mut parts, service).await?;
         // Refused before the body is read: otherwise hyper would answer `Expect: 100-continue`, and the client would
         // send the body. The connection discards a body that is sent anyway.
         check_head(&parts.headers, T::MAX_BYTES)?;
-        let (bytes, room) = collect(&mut body, T::MAX_BYTES, service.bodies(), service.share_of(&task)).await?;
+        let room = room_of(charged.as_ref(), tenant.as_deref(), &task, service);
+        let (bytes, room) = collect(&mut body, T::MAX_BYTES, service.bodies(), room).await?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let at = error.valid_up_to();
             Refusal::new(Code::InvalidUtf8, format!("the body is not UTF-8 from byte {at} on; JSON has to be UTF-8"))
@@ -58,6 +62,12 @@ impl<T: Form> FromRequest<Service> for JsonBody<T> {
             .map_err(|error| Refusal::new(Code::InvalidBody, place::unreadable::<Object<T>>(text, &error)))?;
         Ok(Self { value, room })
     }
+}
+
+/// Creates the empty room of a body for a task of `tenant`.
+fn room_of(charged: Option<&Arc<Tenant>>, tenant: Option<&Tenant>, task: &str, service: &Service) -> Room {
+    let of_tenant = charged.map(|tenant| TenantRoom::of(tenant, Quota::RequestBytes));
+    Room::of(Some(service.share_of(charged, tenant, task)), of_tenant)
 }
 
 fn check_head(headers: &HeaderMap, max: usize) -> Result<(), Refusal> {
@@ -84,10 +94,10 @@ fn too_large(max: usize) -> Refusal {
     Refusal::new(Code::BodyTooLarge, format!("the body is larger than the {max} bytes that this route accepts"))
 }
 
-async fn collect(body: &mut Body, max: usize, all: &Arc<Semaphore>, share: Share) -> Result<(Vec<u8>, Room), Refusal> {
+async fn collect(body: &mut Body, max: usize, all: &FairSemaphore, mut room: Room) -> Result<(Vec<u8>, Room), Refusal> {
     let slow = || Refusal::plain(Code::BodyTimeout);
     let reading = async {
-        let (mut bytes, mut room) = (Vec::new(), Room::of(share));
+        let mut bytes = Vec::new();
         while let Some(frame) = timeout(MAX_PAUSE, body.frame()).await.map_err(|_| slow())? {
             let frame = frame.map_err(|_| Refusal::plain(Code::IncompleteBody))?;
             // Trailers are ignored.
@@ -108,6 +118,7 @@ mod tests {
     use super::*;
     use crate::room::BLOCK;
     use crate::shares::Shares;
+    use saggar_tenant::Flow;
 
     #[test]
     fn media_types_may_have_parameters() {
@@ -119,12 +130,16 @@ mod tests {
         }
     }
 
+    fn flow(task: &str) -> Flow {
+        Flow::new(Tenant::new("a"), task)
+    }
+
     #[tokio::test]
     async fn bodies_share_the_budget_and_release_their_room() {
-        let (all, shares) = (Arc::new(Semaphore::new(3)), Arc::new(Shares::new(3)));
+        let (all, shares) = (FairSemaphore::new(3, 1), Arc::new(Shares::new(3, false, 0)));
         let read = |bytes: usize| {
-            let (all, share) = (all.clone(), shares.of("a"));
-            async move { collect(&mut Body::from(vec![b'x'; bytes]), 1 << 20, &all, share).await.map(|(_, room)| room) }
+            let (all, room) = (all.clone(), Room::of(Some(shares.of(flow("a"))), None));
+            async move { collect(&mut Body::from(vec![b'x'; bytes]), 1 << 20, &all, room).await.map(|(_, room)| room) }
         };
         let two = read(BLOCK + 1).await.unwrap();
         let one = read(BLOCK).await.unwrap();
@@ -132,26 +147,26 @@ mod tests {
         drop(one);
         read(1).await.unwrap();
         drop(two);
-        assert_eq!(all.available_permits(), 3);
+        assert_eq!(all.free(), 3);
         assert_eq!(read(2 << 20).await.err().map(|refusal| refusal.code), Some(Code::BodyTooLarge));
     }
 
     #[tokio::test]
     async fn bodies_of_one_task_leave_room_for_others() {
-        let (all, shares) = (Arc::new(Semaphore::new(8)), Arc::new(Shares::new(2)));
+        let (all, shares) = (FairSemaphore::new(8, 1), Arc::new(Shares::new(2, false, 0)));
         let read = |task: &str, bytes: usize| {
-            let (all, share) = (all.clone(), shares.of(task));
-            async move { collect(&mut Body::from(vec![b'x'; bytes]), 1 << 20, &all, share).await.map(|(_, room)| room) }
+            let (all, room) = (all.clone(), Room::of(Some(shares.of(flow(task))), None));
+            async move { collect(&mut Body::from(vec![b'x'; bytes]), 1 << 20, &all, room).await.map(|(_, room)| room) }
         };
         let mut slow = read("slow", 2 * BLOCK).await.unwrap();
         assert_eq!(read("slow", 1).await.err(), Some(Refusal::plain(Code::Overloaded)));
         let other = read("other", 2 * BLOCK).await.unwrap();
-        assert_eq!(all.available_permits(), 4, "a refused body did not release its room");
+        assert_eq!(all.free(), 4, "a refused body did not release its room");
         // The jobs take less room than the body.
         slow.shrink_to(100);
-        assert_eq!(all.available_permits(), 5);
+        assert_eq!(all.free(), 5);
         let another = read("slow", BLOCK).await.unwrap();
         drop((slow, other, another));
-        assert_eq!(all.available_permits(), 8);
+        assert_eq!(all.free(), 8);
     }
 }

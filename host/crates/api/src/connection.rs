@@ -22,7 +22,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::ClientAddress;
 use crate::admission::ConnectionState;
+use crate::connection_tenant::ConnectionTenant;
 use crate::limits::Limits;
 use crate::malformed;
 use crate::socket::Socket;
@@ -90,11 +92,15 @@ impl Connections {
         stream: impl AsyncRead + AsyncWrite + Unpin,
         state: Arc<ConnectionState>,
         first_head_by: Instant,
+        address: ClientAddress,
     ) {
         let Self { router, limits, stop, abort } = self;
         let last = Arc::new(LastAnswer::default());
         let router = TowerToHyperService::new(router);
-        let service = service_fn(|request: Request<Incoming>| {
+        let tenant = ConnectionTenant::of(Arc::clone(&state));
+        let service = service_fn(|mut request: Request<Incoming>| {
+            request.extensions_mut().insert(address);
+            request.extensions_mut().insert(Arc::clone(&tenant));
             last.reset();
             state.begin();
             let has_body = !request.body().is_end_stream();

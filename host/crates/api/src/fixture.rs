@@ -4,6 +4,12 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, JobKey, Outcome, SystemClock, TaskKey};
 use saggar_queue::{Claim, EventFilter, EventId, Followed, MemoryStore, NewJob, Queue, Rules, TaskQueue};
+use saggar_tenant::{Flow, Quota, Tenant};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::shares::Shares;
+use crate::stream_permit::StreamPermit;
 
 /// A queue with the one task `fixture`.
 pub(crate) struct Fixture {
@@ -42,4 +48,13 @@ impl Fixture {
         };
         self.queue.follow(filter, after)
     }
+}
+
+/// Returns a permit of a tenant and a service of its own, for a client that follows until `stop` is cancelled.
+pub(crate) fn stream_permit(stop: &CancellationToken) -> StreamPermit {
+    let (permits, shares) = (Arc::new(Semaphore::new(1)), Arc::new(Shares::new(1, false, 0)));
+    let tenant = Tenant::new("default");
+    let of_tenant = tenant.hold(Quota::Streams, 1).unwrap();
+    let permits = (permits.try_acquire_owned().unwrap(), Some(of_tenant), shares.of(Flow::new(tenant, "")));
+    StreamPermit::new(permits, stop.clone(), Arc::default(), None)
 }

@@ -8,6 +8,7 @@ use saggar_job::{JobId, Timestamp};
 use saggar_queue::{
     Added, Change, Counts, EventId, Followed, Job, ListQuery, NewJob, Page, Rates, StoreError, TaskQueue,
 };
+use saggar_tenant::Tenant;
 use saggar_wire::{self as wire, Code};
 
 use crate::problem::Refusal;
@@ -18,6 +19,9 @@ pub trait Jobs: Send + Sync + 'static {
     /// Returns why the host does not accept jobs now; `None` if it does. Reasons are that it is stopping, and that the
     /// store has failed, is full, or is locked by another program.
     fn why_not_ready(&self) -> Option<Code>;
+
+    /// Returns the tenant: its quotas, and how much of them is used.
+    fn tenant(&self) -> &Arc<Tenant>;
 
     /// Returns the current time, by the clock that the times of jobs are from.
     fn now(&self) -> Timestamp;
@@ -97,6 +101,8 @@ pub struct KnownTask {
     pub task: Arc<Task>,
     /// Whether attempts begin.
     pub state: TaskState,
+    /// The quota of the tenant because of which no more attempts begin now.
+    pub held_by: Option<&'static str>,
     /// Its job counts, by state.
     pub counts: Counts,
     /// Its rates.

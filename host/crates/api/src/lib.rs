@@ -1,5 +1,5 @@
 //! The HTTP service: authorization, the routes, and the listener. Uses the jobs, tasks and lists of the queue and the
-//! definitions. The host, which runs the jobs, implements the trait [`Jobs`].
+//! definitions. The host, which runs the jobs, implements the traits [`Jobs`], for a tenant, and [`Tenants`].
 //!
 //! The modules in reading order, from the bottom: refusals, the state that routes share, how requests are read, how
 //! they are answered, the routes, and above them the router and the listener.
@@ -7,6 +7,7 @@
 mod problem;
 mod refusals;
 
+mod grants;
 mod jobs;
 mod limits;
 mod metering;
@@ -15,7 +16,12 @@ mod room;
 mod service;
 mod shares;
 mod stream_permit;
+mod tenants;
 mod tokens;
+
+mod caller;
+
+mod audit;
 
 mod access;
 mod address;
@@ -37,6 +43,7 @@ mod routes;
 
 mod admission;
 mod connection;
+mod connection_tenant;
 mod listener;
 mod malformed;
 mod socket;
@@ -46,12 +53,15 @@ mod fixture;
 
 use saggar_queue::rfc3339;
 
+pub use audit::Action;
+pub use grants::{LastTokenRemoved, TokenChanges};
 pub use jobs::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, TaskState};
 pub use limits::Limits;
 pub use listener::{Bound, ListenError, Listener};
 pub use metering::describe_metrics;
 pub use openapi::openapi;
 pub use problem::Refusal;
-pub use service::Service;
+pub use service::{Service, WeakService};
 pub use show::job as shown_job;
+pub use tenants::{KnownTenant, TenantRemoval, TenantState, Tenants};
 pub use tokens::{BadToken, Role, Token, Tokens};

@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use saggar_wire::Code;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::ClientAddress;
 use crate::admission::Admission;
 use crate::connection::Connections;
 use crate::limits::Limits;
@@ -21,10 +23,13 @@ use crate::tokens::Tokens;
 
 /// The send buffer of a connection: enough for 20 MB/s at a round trip of 10 ms, and small enough for a few thousand
 /// clients. By default the system buffers up to 4 MiB for each.
-const UNSENT_BYTES: u32 = 256 * 1024;
+const UNSENT_BYTES: usize = 256 * 1024;
 
 /// The backlog of the listening socket; tokio's default.
-const BACKLOG: u32 = 1_024;
+const BACKLOG: i32 = 1_024;
+
+/// How long a stop waits for the store to take the last entries of the audit.
+const AUDIT_TIME: Duration = Duration::from_secs(5);
 
 /// The reason why the service cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -49,10 +54,11 @@ pub enum ListenError {
     },
 }
 
-/// A bound address. Clients can connect already; they are answered once there is a [`Listener`].
+/// A bound address. Clients can connect already; they are answered once there is a [`Listener`]. It needs no runtime, so that a
+/// process can bind it before it gives up the right to.
 #[derive(Debug)]
 pub struct Bound {
-    socket: TcpListener,
+    socket: std::net::TcpListener,
     address: SocketAddr,
 }
 
@@ -67,7 +73,7 @@ pub struct Listener {
 
 impl Bound {
     /// Binds `address` for a service with these tokens. Port 0 is any free port.
-    pub async fn new(address: SocketAddr, tokens: &Tokens) -> Result<Self, ListenError> {
+    pub fn new(address: SocketAddr, tokens: &Tokens) -> Result<Self, ListenError> {
         if !tokens.suffice_at(address) {
             return Err(ListenError::Open { address });
         }
@@ -77,9 +83,10 @@ impl Bound {
         Ok(Self { socket, address })
     }
 
-    /// Starts answering requests. Must be called within a runtime.
-    pub fn listen(self, service: Service, limits: Limits) -> Listener {
+    /// Starts answering requests. Must be called within a runtime. Fails if the runtime cannot take over the socket.
+    pub fn listen(self, service: Service, limits: Limits) -> std::io::Result<Listener> {
         let Self { socket, address } = self;
+        let socket = TcpListener::from_std(socket)?;
         service.stream_permits().add_permits(limits.followers.min(limits.connections / 2));
         let listener = Listener { address, service, tasks: TaskTracker::new(), abort: CancellationToken::new() };
         let connections = Connections {
@@ -88,19 +95,24 @@ impl Bound {
             stop: listener.service.stop().clone(),
             abort: listener.abort.clone(),
         };
+        let storing = listener.service.audit().clone().run(listener.service.stop().clone());
+        listener.tasks.spawn(storing);
         listener.tasks.spawn(accept(socket, connections, listener.tasks.clone()));
-        listener
+        Ok(listener)
     }
 }
 
-fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+fn bind(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
     // So that the port of a host that has just stopped can be bound at once.
-    socket.set_reuseaddr(true)?;
+    net::sockopt::set_socket_reuseaddr(&socket, true)?;
     // Accepted connections inherit it.
-    socket.set_send_buffer_size(UNSENT_BYTES)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+    net::sockopt::set_socket_send_buffer_size(&socket, UNSENT_BYTES)?;
+    net::bind(&socket, &address)?;
+    net::listen(&socket, BACKLOG)?;
+    Ok(socket.into())
 }
 
 impl Listener {
@@ -122,6 +134,10 @@ impl Listener {
             self.abort.cancel();
             self.tasks.wait().await;
         }
+        let stored = tokio::time::timeout(AUDIT_TIME, self.service.audit().store());
+        if stored.await.is_err() {
+            tracing::error!("the store did not take the last entries of the audit in time");
+        }
     }
 
     /// Closes all connections at once, including those with unanswered requests. A concurrent call of
@@ -138,14 +154,16 @@ async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracke
     loop {
         let next = async {
             let (stream, address) = socket.accept().await?;
-            Ok::<_, std::io::Error>((admission.admit(address.ip()).await, stream))
+            // An IPv4 client of an IPv6 socket is known by its IPv4 address.
+            let address = address.ip().to_canonical();
+            Ok::<_, std::io::Error>((admission.admit(address).await, stream, address))
         };
         let accepted = tokio::select! {
             next = next => next,
             () = connections.stop.cancelled() => return,
         };
         match accepted {
-            Ok((Some(admitted), stream)) => {
+            Ok((Some(admitted), stream, address)) => {
                 // Answers are written completely in one go, so Nagle's algorithm would only delay them.
                 let _ = stream.set_nodelay(true);
                 let serving = connections.clone();
@@ -153,11 +171,12 @@ async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracke
                     let first_head_by = Instant::now() + limits.first_head_time();
                     // Allocates buffers only after the first bytes have arrived.
                     if serving.wait_for_bytes(&stream, &admitted.connection, first_head_by).await {
-                        serving.serve(stream, Arc::clone(&admitted.connection), first_head_by).await;
+                        let (connection, address) = (Arc::clone(&admitted.connection), ClientAddress(address));
+                        serving.serve(stream, connection, first_head_by, address).await;
                     }
                 });
             }
-            Ok((None, stream)) => {
+            Ok((None, stream, _)) => {
                 // Does not wait, because a client with all connections of an address may not read.
                 let _ = stream.try_write(&malformed::answer(Code::Overloaded));
             }

@@ -7,13 +7,15 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use saggar_wire::{Order, Problem};
 use utoipa::OpenApi;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Required};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::refusals::{ANSWER, refusals};
+use crate::response_budget::IsBudgeted;
 use crate::routes;
 use crate::service::Service;
 
@@ -30,6 +32,7 @@ use crate::service::Service;
         (name = "jobs", description = "Adding, looking up and changing jobs"),
         (name = "events", description = "Events of jobs as server-sent events"),
         (name = "tasks", description = "Tasks, with counts and rates"),
+        (name = "tenants", description = "Tenants, with their use of the host, the caller's own rights, and the audit"),
         (name = "health", description = "Whether the process answers and the host takes jobs")
     ),
     components(schemas(Order, Problem)),
@@ -62,9 +65,31 @@ pub(crate) fn routes() -> OpenApiRouter<Service> {
     routes::add_to(OpenApiRouter::with_openapi(base_document())).routes(routes!(get_document))
 }
 
+/// Adds the header of operators to all routes that require a token, because each of them reads it.
+fn with_tenant_header(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    let header = ParameterBuilder::new()
+        .name("Saggar-Tenant")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .schema(Some(text))
+        .description(Some(
+            "For which tenant an operator asks. A token of a tenant needs no such header, and may name only its own tenant.",
+        ))
+        .build();
+    for item in document.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+            if operation.security.is_none() {
+                operation.parameters.get_or_insert_default().push(header.clone());
+            }
+        }
+    }
+    document
+}
+
 static TEXT: LazyLock<String> = LazyLock::new(|| {
     // A document of texts can always be serialized.
-    serde_json::to_string_pretty(&routes().into_openapi()).unwrap_or_default()
+    serde_json::to_string_pretty(&with_tenant_header(routes().into_openapi())).unwrap_or_default()
 });
 
 /// Returns the OpenAPI document of the service as JSON.
@@ -82,7 +107,10 @@ refusals! {
     responses((status = 200, description = "The document", body = serde_json::Value, content_type = "application/json"), DocumentRefusals)
 )]
 async fn get_document() -> Response {
-    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], openapi()).into_response()
+    let mut response = ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], openapi()).into_response();
+    // The text is not copied, so clients without a token that read it slowly take no room from others.
+    response.extensions_mut().insert(IsBudgeted);
+    response
 }
 
 #[cfg(test)]
@@ -96,6 +124,11 @@ mod tests {
         let missing = |code: &&Code| !openapi().contains(&format!("\"{}\"", code.name()));
         let missing: Vec<_> = Code::ALL.iter().filter(missing).collect();
         assert_eq!(missing, [&Code::MethodNotAllowed]);
+    }
+
+    #[tokio::test]
+    async fn the_document_takes_no_room_of_other_answers() {
+        assert!(get_document().await.extensions().get::<IsBudgeted>().is_some());
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Error responses: each is a problem document (RFC 9457) with a code of the table.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use saggar_job::JobId;
 use saggar_queue::{ChangeError, StoreError, WaitError};
+use saggar_tenant::{Quota, QuotaExceeded};
 use saggar_wire::{self as wire, Code};
 
 /// The reason why a request is refused.
@@ -19,6 +22,8 @@ pub struct Refusal {
     pub job: Option<usize>,
     /// Problems of the app, if these are the reason.
     pub problems: Vec<wire::Diagnostic>,
+    /// The quota that does not suffice, if that is the reason.
+    pub quota: Option<QuotaExceeded>,
 }
 
 /// Maximum bytes of a detail. Some details repeat text of the client, which may be as large as its body.
@@ -31,7 +36,7 @@ pub(crate) struct Refused(pub(crate) Refusal);
 impl Refusal {
     /// Creates a refusal. Truncates the detail to 1 KiB.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: truncated(detail.into()), job: None, problems: Vec::new() }
+        Self { code, detail: truncated(detail.into()), job: None, problems: Vec::new(), quota: None }
     }
 
     /// Sets the job of the batch that is refused.
@@ -61,6 +66,19 @@ impl Refusal {
         Self::new(code, detail)
     }
 
+    /// Sets the quota that does not suffice.
+    #[must_use]
+    pub fn with_quota(self, quota: Option<QuotaExceeded>) -> Self {
+        Self { quota, ..self }
+    }
+
+    /// Returns the seconds after which to try again; `None` if waiting alone cannot help.
+    fn retry_after_s(&self) -> Option<u32> {
+        let Some(exceeded) = &self.quota else { return self.code.retry_after_s() };
+        let seconds = |time: Duration| u32::try_from(time.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1);
+        exceeded.may_pass().then(|| exceeded.retry_after.map_or(1, seconds))
+    }
+
     /// Creates the refusal of an unknown job.
     pub(crate) fn unknown_job(id: JobId) -> Self {
         WaitError::UnknownJob { id }.into()
@@ -81,19 +99,31 @@ impl Refusal {
             detail: self.detail.clone(),
             code: self.code.name().to_owned(),
             instance: path.to_owned(),
+            quota: self.quota.map(|exceeded| exceeded.quota.to_owned()),
             problems: self.problems.clone(),
         }
     }
 
     /// Returns its headers.
     fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-        let again = self.code.retry_after_s().map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)));
-        let scheme = (self.code == Code::Unauthorized)
-            .then(|| (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"saggar\"")));
+        let again = self.retry_after_s().map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)));
+        let scheme = match self.code {
+            Code::Unauthorized => Some("Bearer realm=\"saggar\""),
+            Code::TokenExpired => Some("Bearer realm=\"saggar\", error=\"invalid_token\""),
+            _ => None,
+        };
+        let scheme = scheme.map(|scheme| (WWW_AUTHENTICATE, HeaderValue::from_static(scheme)));
         // Otherwise the rest of the body would be parsed as the next request.
         let has_unread_body = matches!(self.code, Code::BodyTooLarge | Code::BodyTimeout | Code::IncompleteBody);
-        let close = has_unread_body.then(|| (CONNECTION, HeaderValue::from_static("close")));
+        let is_one_too_many = self.quota.is_some_and(|exceeded| exceeded.quota == Quota::Connections.name());
+        let close = (has_unread_body || is_one_too_many).then(|| (CONNECTION, HeaderValue::from_static("close")));
         again.into_iter().chain(scheme).chain(close)
+    }
+}
+
+impl From<QuotaExceeded> for Refusal {
+    fn from(exceeded: QuotaExceeded) -> Self {
+        Self::new(Code::QuotaExceeded, exceeded.to_string()).with_quota(Some(exceeded))
     }
 }
 
@@ -205,5 +235,24 @@ mod tests {
             of("x".to_owned() + &"é".repeat(MAX_DETAIL)),
             "x".to_owned() + &"é".repeat(MAX_DETAIL / 2 - 1) + "…"
         );
+    }
+
+    #[test]
+    fn a_quota_says_when_to_try_again_if_that_can_help() {
+        let retry_after = |exceeded: QuotaExceeded| {
+            let response = Refusal::from(exceeded).into_response();
+            response.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap().to_owned())
+        };
+        let exceeded = QuotaExceeded::of(Quota::Streams, 2, 1);
+        assert_eq!(retry_after(exceeded).as_deref(), Some("1"));
+        let rate = QuotaExceeded { retry_after: Some(Duration::from_millis(2_001)), ..exceeded };
+        assert_eq!(retry_after(rate).as_deref(), Some("3"));
+        let endless = QuotaExceeded { retry_after: Some(Duration::MAX), ..exceeded };
+        assert_eq!(retry_after(endless).as_deref(), Some("4294967295"));
+        assert_eq!(retry_after(QuotaExceeded { asked: 3, ..exceeded }), None);
+        let refusal = Refusal::from(exceeded);
+        let document = refusal.document("/v1/events");
+        assert_eq!((document.status, document.quota.as_deref()), (429, Some("streams")));
+        assert_eq!(document.detail, "the tenant's quota `streams` of 2 is used up");
     }
 }

@@ -12,7 +12,16 @@ type Codes = &'static [Code];
 
 /// Refusals of any request.
 const ANY: Codes = &[Code::MalformedRequest, Code::HeadTimeout, Code::HeadTooLarge, Code::Internal];
-pub(crate) const ACCESS: Codes = &[Code::Unauthorized, Code::Forbidden, Code::ForeignOrigin];
+pub(crate) const ACCESS: Codes = &[
+    Code::Unauthorized,
+    Code::TokenExpired,
+    Code::Forbidden,
+    Code::ForeignOrigin,
+    Code::InvalidHeader,
+    Code::TenantRequired,
+    Code::UnknownTenant,
+    Code::QuotaExceeded,
+];
 pub(crate) const QUERY: Codes = &[Code::InvalidQuery];
 pub(crate) const TASK: Codes = &[Code::InvalidPath, Code::UnknownTask, Code::TaskBroken];
 pub(crate) const JOB: Codes = &[Code::InvalidId, Code::UnknownJob];

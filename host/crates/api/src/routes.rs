@@ -2,14 +2,17 @@
 
 mod adding;
 mod attempts;
+mod audit;
 mod events;
 mod health;
 mod job;
 mod listing;
 mod logs;
+mod me;
 mod metrics;
 mod reload;
 mod tasks;
+mod tenants;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -35,6 +38,10 @@ pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
         .routes(routes!(tasks::pause_task))
         .routes(routes!(tasks::resume_task))
         .routes(routes!(reload::reload, reload::get_reload))
+        .routes(routes!(me::get_me))
+        .routes(routes!(audit::get_audit))
+        .routes(routes!(tenants::list_tenants))
+        .routes(routes!(tenants::get_tenant, tenants::remove_tenant))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::metrics))

@@ -1,21 +1,26 @@
 //! The service: the state that the routes share, such as the tenants' jobs, the tokens and the budgets.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
-use saggar_job::TaskKey;
+use saggar_tenant::{FairSemaphore, Flow, Quota, Tenant};
 use saggar_wire::Code;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::jobs::Jobs;
+use crate::audit::{Action, Audit};
+use crate::caller::Caller;
+use crate::grants::{Grants, LastTokenRemoved, TokenChanges};
 use crate::metering::Requests;
 use crate::problem::Refusal;
 use crate::response_budget::ResponseBudget;
-use crate::room::{BODY_BLOCKS, BODY_BLOCKS_OF_TASK};
+use crate::room::{BODY_BLOCKS, BODY_BLOCKS_OF_TASK, LEAST_BODY_BLOCKS};
 use crate::shares::{Share, Shares};
 use crate::stream_permit::StreamPermit;
-use crate::tokens::Tokens;
+use crate::tenants::Tenants;
+use crate::tokens::{Token, Tokens};
+
+/// Clients of a tenant that may follow or wait in spite of its weight.
+const LEAST_STREAMS: usize = 16;
 
 /// Renders the metrics of the process in the text format of Prometheus.
 type Render = dyn Fn() -> String + Send + Sync;
@@ -24,13 +29,21 @@ type Render = dyn Fn() -> String + Send + Sync;
 #[derive(Clone)]
 pub struct Service(Arc<Inner>);
 
+/// A handle that does not keep the service, and so the host, alive.
+#[derive(Clone, Default)]
+pub struct WeakService(Weak<Inner>);
+
 struct Inner {
-    tenants: BTreeMap<Arc<str>, Arc<dyn Jobs>>,
-    tokens: Tokens,
-    bodies: Arc<Semaphore>,
+    tenants: Arc<dyn Tenants>,
+    grants: Grants,
+    audit: Audit,
+    bodies: FairSemaphore,
     shares: Arc<Shares>,
     responses: ResponseBudget,
     stream_permits: Arc<Semaphore>,
+    stream_shares: Arc<Shares>,
+    /// Who has the shares of requests that no tenant is charged for.
+    no_tenant: Arc<Tenant>,
     large_fingerprints: Arc<Semaphore>,
     requests: Requests,
     metrics: OnceLock<Box<Render>>,
@@ -38,16 +51,20 @@ struct Inner {
 }
 
 impl Service {
-    /// Creates a service for a host with one tenant.
-    pub fn new(jobs: Arc<dyn Jobs>, tokens: Tokens) -> Self {
+    /// Creates a service for the tenants of a host.
+    pub fn new(tenants: Arc<dyn Tenants>, tokens: Tokens) -> Self {
+        let among_tenants = tenants.are_configured();
         Self(Arc::new(Inner {
-            tenants: BTreeMap::from([(TaskKey::DEFAULT_TENANT.into(), jobs)]),
-            tokens,
-            bodies: Arc::new(Semaphore::new(BODY_BLOCKS)),
-            shares: Arc::new(Shares::new(BODY_BLOCKS_OF_TASK)),
-            responses: ResponseBudget::default(),
+            audit: Audit::new(Arc::clone(&tenants)),
+            tenants,
+            grants: Grants::new(tokens),
+            bodies: FairSemaphore::new(BODY_BLOCKS, 1),
+            shares: Arc::new(Shares::new(BODY_BLOCKS_OF_TASK, among_tenants, LEAST_BODY_BLOCKS)),
+            responses: ResponseBudget::new(among_tenants),
             // A listener adds the permits.
             stream_permits: Arc::new(Semaphore::new(0)),
+            stream_shares: Arc::new(Shares::new(usize::MAX, among_tenants, LEAST_STREAMS)),
+            no_tenant: Tenant::new(""),
             large_fingerprints: Arc::new(Semaphore::new(1)),
             requests: Requests::default(),
             metrics: OnceLock::new(),
@@ -62,19 +79,64 @@ impl Service {
         self
     }
 
-    /// Returns the tokens that it accepts.
-    pub fn tokens(&self) -> &Tokens {
-        &self.0.tokens
+    /// Sets whether each entry of the audit is also written to the log, at the target `saggar::audit`. By default, they
+    /// are not.
+    #[must_use]
+    pub fn with_audit_log(self, is_logged: bool) -> Self {
+        self.0.audit.set_logged(is_logged);
+        self
     }
 
-    /// Returns why the host does not accept jobs now, if it is so for any tenant.
-    pub(crate) fn why_not_ready(&self) -> Option<Code> {
-        self.tenants().values().find_map(|jobs| jobs.why_not_ready())
+    /// Returns a handle that does not keep it alive.
+    pub fn downgrade(&self) -> WeakService {
+        WeakService(Arc::downgrade(&self.0))
     }
 
-    /// Returns the jobs of all tenants, by tenant.
-    pub(crate) fn tenants(&self) -> &BTreeMap<Arc<str>, Arc<dyn Jobs>> {
-        &self.0.tenants
+    /// Returns the tokens that it accepts now, in no order.
+    pub fn tokens(&self) -> Tokens {
+        self.0.grants.tokens()
+    }
+
+    /// Replaces the tokens. Streams and waits that were opened with a token that is removed or changed end; all others
+    /// go on. The audit of each tenant says which of its tokens have changed.
+    ///
+    /// # Errors
+    ///
+    /// If the host has tokens and there would be none, because that would open it to everybody. Nothing changes then.
+    pub fn set_tokens(&self, tokens: Tokens) -> Result<TokenChanges, LastTokenRemoved> {
+        let changes = self.0.grants.replace(tokens)?;
+        let of = |tokens: &[Token], what: &str| {
+            tokens.iter().map(|token| (token.only_tenant().cloned(), format!("{what} {}", token.name))).collect()
+        };
+        let mut all: Vec<(Option<Arc<str>>, String)> = of(&changes.added, "added");
+        all.extend(of(&changes.removed, "removed"));
+        all.sort();
+        for tokens in all.chunk_by(|(one, _), (other, _)| one == other) {
+            let names: Vec<&str> = tokens.iter().map(|(_, name)| name.as_str()).collect();
+            self.record(tokens[0].0.as_deref(), Action::ChangeTokens, tokens.len() as u64, &names.join(", "));
+        }
+        Ok(changes)
+    }
+
+    /// Records a change to `count` things of a tenant, or of the whole host, that the host itself has made, such as that of
+    /// quotas by a reload. The detail is shown to the tenant's admins.
+    pub fn record(&self, tenant: Option<&str>, action: Action, count: u64, detail: &str) {
+        self.0.audit.record_own(tenant, action, count, detail);
+    }
+
+    /// Returns the tokens in force.
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.0.grants
+    }
+
+    /// Returns the audit of requests.
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.0.audit
+    }
+
+    /// Returns the tenants of the host.
+    pub(crate) fn tenants(&self) -> &dyn Tenants {
+        &*self.0.tenants
     }
 
     /// Returns the renderer of the metrics, if the host has a recorder.
@@ -88,14 +150,22 @@ impl Service {
     }
 
     /// Returns the budget of all bodies, in blocks.
-    pub(crate) fn bodies(&self) -> &Arc<Semaphore> {
+    pub(crate) fn bodies(&self) -> &FairSemaphore {
         &self.0.bodies
     }
 
-    /// Creates an empty part of a task's share of that budget, for one body. All unknown tasks have one share together.
-    pub(crate) fn share_of(&self, task: &str) -> Share {
-        let is_known = self.tenants().values().any(|jobs| jobs.has_task(task));
-        self.0.shares.of(if is_known { task } else { "" })
+    /// Creates an empty part of the share that the tenant `charged` and a task of `tenant` have of that budget, for one body.
+    /// All unknown tasks have one share together.
+    pub(crate) fn share_of(&self, charged: Option<&Arc<Tenant>>, tenant: Option<&Tenant>, task: &str) -> Share {
+        let task = task.to_lowercase();
+        let jobs = tenant.and_then(|tenant| self.tenants().jobs(tenant.name()));
+        let is_known = jobs.is_some_and(|jobs| jobs.has_task(&task));
+        self.0.shares.of(self.flow(charged, if is_known { &task } else { "" }))
+    }
+
+    /// Returns the flow of a request, whose shares it uses.
+    fn flow(&self, charged: Option<&Arc<Tenant>>, task: &str) -> Flow {
+        Flow::new(Arc::clone(charged.unwrap_or(&self.0.no_tenant)), task)
     }
 
     /// Returns the budget of large answers.
@@ -113,13 +183,22 @@ impl Service {
         &self.0.stream_permits
     }
 
-    /// Acquires a permit for a client that follows or waits.
-    pub(crate) fn stream_permit(&self) -> Result<StreamPermit, Refusal> {
+    /// Acquires a permit for a client that follows jobs of `tenant` or waits for one. It ends with the caller's token, and
+    /// counts for the tenant that the request is charged to.
+    pub(crate) fn stream_permit(&self, caller: &Caller, tenant: &Arc<Tenant>) -> Result<StreamPermit, Refusal> {
         if self.0.stop.is_cancelled() {
             return Err(Refusal::plain(Code::Stopping));
         }
-        let permit = self.0.stream_permits.clone().try_acquire_owned();
-        Ok(StreamPermit::new(permit.map_err(|_| Refusal::plain(Code::Overloaded))?, self.0.stop.clone()))
+        let charged = caller.charged(tenant);
+        let of_tenant = charged.map(|tenant| tenant.hold(Quota::Streams, 1)).transpose()?;
+        let overloaded = || Refusal::plain(Code::Overloaded);
+        let mut share = self.0.stream_shares.of(self.flow(charged, ""));
+        if !share.take(1, self.0.stream_permits.available_permits()) {
+            return Err(overloaded());
+        }
+        let permit = self.0.stream_permits.clone().try_acquire_owned().map_err(|_| overloaded())?;
+        let expires_at = caller.grant.expires_at(self.tenants().now());
+        Ok(StreamPermit::new((permit, of_tenant, share), self.0.stop.clone(), Arc::clone(&caller.grant), expires_at))
     }
 
     /// Returns a token that is cancelled when the listener stops. A route that makes a client wait then answers at
@@ -129,8 +208,15 @@ impl Service {
     }
 }
 
+impl WeakService {
+    /// Returns the service, if it is still in use.
+    pub fn upgrade(&self) -> Option<Service> {
+        self.0.upgrade().map(Service)
+    }
+}
+
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Service").field("tokens", &self.0.tokens).finish_non_exhaustive()
+        f.debug_struct("Service").finish_non_exhaustive()
     }
 }

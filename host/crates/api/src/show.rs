@@ -9,8 +9,10 @@ use crate::jobs::{KnownJob, KnownOrphan, KnownTask, TaskState};
 use crate::rfc3339;
 
 mod event;
+mod tenant;
 
 pub(crate) use event::{event, event_kind};
+pub(crate) use tenant::{audit_entry, tenant};
 
 /// Converts a job as it is at `now`.
 pub fn job(known: KnownJob, now: Timestamp) -> wire::Job {
@@ -176,7 +178,7 @@ pub(crate) fn attempt(record: AttemptRecord) -> wire::Attempt {
 }
 
 pub(crate) fn task_summary(known: &KnownTask) -> wire::TaskSummary {
-    let KnownTask { task, state, counts, rates } = known;
+    let KnownTask { task, state, held_by, counts, rates } = known;
     let (state, problem) = task_state(state);
     wire::TaskSummary {
         id: task.id.to_string(),
@@ -184,6 +186,7 @@ pub(crate) fn task_summary(known: &KnownTask) -> wire::TaskSummary {
         state,
         problem,
         paused: counts.paused,
+        held_by: held_by.map(str::to_owned),
         counts: wire_counts(counts),
         rates: wire_rates(rates),
         first_ready_at: counts.first_ready_at.map(rfc3339::write),
@@ -191,9 +194,10 @@ pub(crate) fn task_summary(known: &KnownTask) -> wire::TaskSummary {
 }
 
 pub(crate) fn task(known: &KnownTask) -> wire::Task {
-    let wire::TaskSummary { id, name, state, problem, paused, counts, rates, first_ready_at } = task_summary(known);
+    let wire::TaskSummary { id, name, state, problem, paused, held_by, counts, rates, first_ready_at } =
+        task_summary(known);
     let (file, definition) = (known.task.file().to_owned(), known.task.effective_definition());
-    wire::Task { id, name, state, problem, paused, counts, rates, first_ready_at, file, definition }
+    wire::Task { id, name, state, problem, paused, held_by, counts, rates, first_ready_at, file, definition }
 }
 
 pub(crate) fn task_state(state: &TaskState) -> (wire::TaskState, Option<String>) {

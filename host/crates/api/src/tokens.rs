@@ -1,45 +1,51 @@
-//! Bearer tokens and their roles. Only digests are stored, and they are compared in constant time.
+//! Bearer tokens and their roles, as they are configured. Only digests are stored. Module `grants` finds them.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use saggar_job::Timestamp;
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 /// The rights of a token. Each role includes those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// May look up.
     Read,
     /// May also add, cancel, retry and delete jobs.
     Write,
-    /// May also pause and resume tasks.
+    /// May also pause and resume tasks, reload the app and read the audit.
     Admin,
+    /// May do so for every tenant, which each request names, and may also list and remove tenants and reload the whole
+    /// host.
+    Operator,
 }
 
 /// A token that the service accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// Its name in logs.
+    /// Its name in logs and in the audit.
     pub name: Arc<str>,
-    /// The tenant that it has access to.
+    /// The tenant that it has access to. Without effect if the role is [`Role::Operator`].
     pub tenant: Arc<str>,
     /// Its rights there.
     pub role: Role,
+    /// From this time on it is refused; `None` if it does not expire.
+    pub expires: Option<Timestamp>,
     /// The SHA-256 of the token.
-    digest: [u8; 32],
+    pub(crate) digest: [u8; 32],
 }
 
-/// All tokens that the service accepts. If it is empty, every request has all rights.
+/// All tokens that the service accepts. If it is empty, every request has all rights. Of two with the same digest, the
+/// later one counts.
 #[derive(Debug, Clone, Default)]
-pub struct Tokens(Vec<Token>);
+pub struct Tokens(pub(crate) Vec<Token>);
 
 /// The reason why a text is not a token argument of the command line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadToken {
     /// The role is missing.
-    #[error("expected ROLE:SHA256, where ROLE is admin, write or read")]
+    #[error("expected ROLE:SHA256, where ROLE is operator, admin, write or read")]
     Role,
     /// The text after the role is not a digest.
     #[error(
@@ -50,9 +56,13 @@ pub enum BadToken {
 }
 
 impl Role {
+    /// All roles, the highest first.
+    pub const ALL: [Self; 4] = [Self::Operator, Self::Admin, Self::Write, Self::Read];
+
     /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Operator => "operator",
             Self::Read => "read",
             Self::Write => "write",
             Self::Admin => "admin",
@@ -64,7 +74,7 @@ impl FromStr for Role {
     type Err = BadToken;
 
     fn from_str(text: &str) -> Result<Self, BadToken> {
-        [Self::Read, Self::Write, Self::Admin].into_iter().find(|role| role.name() == text).ok_or(BadToken::Role)
+        Self::ALL.into_iter().find(|role| role.name() == text).ok_or(BadToken::Role)
     }
 }
 
@@ -77,7 +87,23 @@ impl Token {
         sha256: &str,
     ) -> Result<Self, BadToken> {
         let digest = digest(sha256).ok_or(BadToken::Digest)?;
-        Ok(Self { name: name.into(), tenant: tenant.into(), role, digest })
+        Ok(Self { name: name.into(), tenant: tenant.into(), role, expires: None, digest })
+    }
+
+    /// Sets when it expires.
+    #[must_use]
+    pub fn with_expiry(self, expires: Option<Timestamp>) -> Self {
+        Self { expires, ..self }
+    }
+
+    /// Returns the only tenant that it has access to; `None` if it has access to all.
+    pub fn only_tenant(&self) -> Option<&Arc<str>> {
+        (self.role != Role::Operator).then_some(&self.tenant)
+    }
+
+    /// Returns whether it has expired at `now`.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
     }
 
     /// Returns the SHA-256 of a token's text in hexadecimal, for [`new`](Self::new).
@@ -114,18 +140,6 @@ impl Tokens {
     pub fn suffice_at(&self, address: SocketAddr) -> bool {
         !self.is_open() || address.ip().is_loopback()
     }
-
-    /// Finds the `given` token. Always compares the digests of all tokens, so that the duration reveals nothing.
-    pub(crate) fn find(&self, given: &[u8]) -> Option<&Token> {
-        let given: [u8; 32] = Sha256::digest(given).into();
-        let mut found = None;
-        for token in &self.0 {
-            if bool::from(token.digest.ct_eq(&given)) {
-                found = Some(token);
-            }
-        }
-        found
-    }
 }
 
 #[cfg(test)]
@@ -136,14 +150,9 @@ mod tests {
     const SECRET: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 
     #[test]
-    fn a_token_is_found_only_by_its_text() {
+    fn a_host_without_tokens_may_only_listen_on_loopback_addresses() {
         assert_eq!(Token::digest_of("secret"), SECRET);
-        let token = Token::new("ci", "default", Role::Write, SECRET).unwrap();
-        let tokens = Tokens::new(vec![token.clone()]);
-        assert_eq!(tokens.find(b"secret"), Some(&token));
-        for other in ["", "Secret", "secret ", SECRET] {
-            assert_eq!(tokens.find(other.as_bytes()), None, "{other:?}");
-        }
+        let tokens = Tokens::new(vec![Token::new("ci", "default", Role::Write, SECRET).unwrap()]);
         assert!(!tokens.is_open() && Tokens::default().is_open());
         for (address, is_loopback) in [("127.0.0.9:1", true), ("[::1]:1", true), ("0.0.0.0:1", false)] {
             let address = address.parse().unwrap();
@@ -153,8 +162,19 @@ mod tests {
     }
 
     #[test]
+    fn a_token_expires_at_its_time_and_only_an_operators_has_no_tenant() {
+        let token = Token::new("ci", "acme", Role::Admin, SECRET).unwrap();
+        assert!(!token.has_expired(Timestamp(u64::MAX)), "it has no expiry");
+        let token = token.with_expiry(Some(Timestamp(5)));
+        assert!(!token.has_expired(Timestamp(4)) && token.has_expired(Timestamp(5)));
+        assert_eq!(token.only_tenant().map(|tenant| &**tenant), Some("acme"));
+        assert_eq!(Token { role: Role::Operator, ..token }.only_tenant(), None);
+    }
+
+    #[test]
     fn roles_are_ordered_and_invalid_roles_and_digests_are_refused() {
-        assert!(Role::Read < Role::Write && Role::Write < Role::Admin);
+        assert!(Role::ALL.is_sorted_by(|higher, lower| higher > lower));
+        assert_eq!(Role::ALL.map(|role| role.name().parse()), Role::ALL.map(Ok));
         assert_eq!("write".parse(), Ok(Role::Write));
         assert_eq!("root".parse::<Role>(), Err(BadToken::Role));
         for bad in ["", "2bb8", &SECRET.replace('2', "g"), &format!("{SECRET}0"), &"é".repeat(32)] {

@@ -28,6 +28,8 @@ pub struct Client {
     pub(crate) http: reqwest::Client,
     pub(crate) host_url: HostUrl,
     retry_for: Duration,
+    /// The tenant that an operator asks for.
+    tenant: Option<HeaderValue>,
     /// Whether the host was ever reached. Only then is an unreachable host retried.
     was_reached: Arc<AtomicBool>,
 }
@@ -53,13 +55,20 @@ impl Client {
             builder = builder.tls_certs_only([]);
         }
         let http = builder.build().map_err(|error| ClientError::SetupFailed(root_cause(&error)))?;
-        Ok(Self { http, host_url, retry_for: DEFAULT_RETRY_FOR, was_reached: Arc::default() })
+        Ok(Self { http, host_url, retry_for: DEFAULT_RETRY_FOR, tenant: None, was_reached: Arc::default() })
     }
 
     /// Sets how long to retry when the connection to a host is lost.
     #[must_use]
     pub fn with_retry_for(self, retry_for: Duration) -> Self {
         Self { retry_for, ..self }
+    }
+
+    /// Sets the tenant that requests are about, for a token that has access to more than one.
+    pub fn with_tenant(self, tenant: &str) -> Result<Self, ClientError> {
+        let header = HeaderValue::from_str(tenant).ok().filter(|_| !tenant.is_empty());
+        let header = header.ok_or_else(|| ClientError::InvalidTenant(tenant.to_owned()))?;
+        Ok(Self { tenant: Some(header), ..self })
     }
 
     /// Returns the URL of the host.
@@ -78,7 +87,10 @@ impl Client {
 
     /// Sends a request; returns a successful response of this media type.
     pub(crate) async fn send(&self, request: RequestBuilder, media_type: &str) -> Result<Response, ClientError> {
-        let request = request.header(ACCEPT, media_type);
+        let mut request = request.header(ACCEPT, media_type);
+        if let Some(tenant) = &self.tenant {
+            request = request.header("saggar-tenant", tenant);
+        }
         let sent = request.send().await.map_err(|error| ClientError::from_request(self.url(), &error));
         // A connection that was closed had been accepted before.
         if matches!(sent, Ok(_) | Err(ClientError::ConnectionLost { .. })) {

@@ -25,6 +25,9 @@ pub enum ClientError {
     /// The text is not a valid task id.
     #[error("invalid task id `{0}`")]
     InvalidTaskId(String),
+    /// The text is not the name of a tenant.
+    #[error("invalid tenant name `{0}`")]
+    InvalidTenant(String),
     /// The client cannot be set up, most likely because there are no certificates.
     #[error("cannot set up a connection: {0}")]
     SetupFailed(String),
@@ -88,6 +91,7 @@ impl ClientError {
             Self::InvalidToken => "invalid-token",
             Self::InvalidKey { .. } => "invalid-key",
             Self::InvalidTaskId(_) => "invalid-task-id",
+            Self::InvalidTenant(_) => "invalid-tenant",
             Self::SetupFailed(_) => "setup-failed",
             Self::Unreachable { .. } => "unreachable",
             Self::TlsFailed { .. } => "tls-failed",

@@ -13,6 +13,7 @@ mod retry;
 mod add;
 mod jobs;
 mod tasks;
+mod tenants;
 
 mod event_stream;
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::confined::{read_regular_file, resolve_inside};
+use crate::confined::{open_resolved, read_opened, resolve_inside};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::id::TaskId;
 use crate::source::{Source, Span};
@@ -35,6 +35,8 @@ pub(crate) struct FoundFile {
     pub(crate) file: String,
     /// The path on this system, without links.
     path: PathBuf,
+    /// The app's directory, without links.
+    root: Arc<Path>,
 }
 
 /// Returns all task files of an app sorted by name, and the problems of the others. Follows links to files inside the
@@ -77,14 +79,14 @@ fn roots(app_dir: &Path) -> Result<(PathBuf, PathBuf), Diagnostic> {
 
 /// A walk through the directories of an app.
 struct Search {
-    root: PathBuf,
+    root: Arc<Path>,
     found: Vec<FoundFile>,
     problems: Vec<Diagnostic>,
 }
 
 impl Search {
     fn new(root: PathBuf) -> Self {
-        Self { root, found: Vec::new(), problems: Vec::new() }
+        Self { root: root.into(), found: Vec::new(), problems: Vec::new() }
     }
 
     fn run(mut self, tasks_dir: PathBuf) -> (Vec<FoundFile>, Vec<Diagnostic>) {
@@ -134,7 +136,10 @@ impl Search {
         if EXTENSIONS.contains(&extension.as_str()) {
             match resolve_inside(&self.root, Path::new(&file)) {
                 // Opening a pipe would block until another process writes to it.
-                Ok(path) if path.is_file() => self.found.push(FoundFile { file, path }),
+                Ok(path) if path.is_file() => {
+                    let root = Arc::clone(&self.root);
+                    self.found.push(FoundFile { file, path, root });
+                }
                 Ok(_) => self.reject(&file, "not a regular file", "replace it by a regular file"),
                 Err(error) => self.reject(&file, unreadable(&error), "replace the link by the file, or remove it"),
             }
@@ -154,7 +159,8 @@ impl FoundFile {
     pub(crate) fn read(&self) -> Result<Vec<u8>, Vec<Diagnostic>> {
         let reject =
             |message, help| vec![Diagnostic::error(Location::file(self.file.as_str()), message).with_help(help)];
-        read_regular_file(&self.path, MAX_FILE_BYTES)
+        open_resolved(&self.root, &self.path)
+            .and_then(|file| read_opened(&file, MAX_FILE_BYTES))
             .map_err(|error| reject(unreadable(&error), "let this user read the file"))
     }
 }

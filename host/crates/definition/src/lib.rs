@@ -46,7 +46,7 @@ mod catalog;
 mod schema;
 
 pub use catalog::Catalog;
-pub use confined::{read_regular_file, resolve_inside};
+pub use confined::{open_inside, read_opened, read_regular_file, resolve_inside};
 pub use diagnostic::{Diagnostic, Location, Related, Severity};
 pub use files::{is_task_file, utf8_text};
 pub use id::{TaskId, TaskIdError};
@@ -56,5 +56,5 @@ pub use schema::schema;
 pub use scripts::{ScriptFileError, ScriptFiles, is_script_file};
 pub use source::{Located, Position, Source, Span};
 pub use suggest::nearest;
-pub use task::{DirRequest, Handlers, Retention, SandboxRequest, Task};
+pub use task::{DirRequest, Handlers, JobAccess, Retention, SandboxRequest, Task};
 pub use value::{Environment, Variable, truncated};

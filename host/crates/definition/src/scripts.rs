@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::confined::{read_regular_file, resolve_inside};
+use crate::confined::{open_inside, read_opened};
 use crate::diagnostic::Diagnostic;
 use crate::files::utf8_text;
 use crate::suggest::nearest;
@@ -135,8 +135,7 @@ impl ScriptFiles {
             return Err(ScriptFileError::Extension { file: of_file() });
         }
         self.check_case(file)?;
-        let read =
-            resolve_inside(&self.root, Path::new(file)).and_then(|path| read_regular_file(&path, MAX_FILE_BYTES));
+        let read = open_inside(&self.root, Path::new(file)).and_then(|(_, file)| read_opened(&file, MAX_FILE_BYTES));
         match read {
             Ok(bytes) if bytes.len() as u64 > MAX_FILE_BYTES => Err(ScriptFileError::TooLarge { file: of_file() }),
             Ok(bytes) => utf8_text(file, &bytes).map_err(|problem| ScriptFileError::Encoding(Box::new(problem))),

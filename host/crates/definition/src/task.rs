@@ -65,12 +65,23 @@ pub struct SandboxRequest {
     pub reuse: u32,
     /// The timeout of one call of an event handler.
     pub event_timeout: Duration,
+    /// Which jobs its guests may look up and cancel.
+    pub tasks: JobAccess,
     /// Requested HTTP origins, such as `https://api.example.com`.
     pub http: Vec<Located<String>>,
     /// Requested environment variables.
     pub env: Vec<Located<String>>,
     /// Requested directories.
     pub dirs: Vec<Located<DirRequest>>,
+}
+
+/// Which jobs the guests of a task may look up and cancel, besides the job that a call is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobAccess {
+    /// Those that a job of the task added.
+    Added,
+    /// All jobs of its app.
+    All,
 }
 
 /// A directory that a task requests.

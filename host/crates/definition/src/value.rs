@@ -14,7 +14,7 @@ use jsonc_parser::common::Ranged;
 use schemars::{Schema, json_schema};
 
 pub(crate) use capability::{EnvNames, MAX_LIST_LEN, Origins, list_schema, read_list, written_list};
-pub(crate) use choice::{BackoffName, Bool, DirPath, Ignored, Text};
+pub(crate) use choice::{Bool, Choice, DirPath, Ignored, Text};
 pub(crate) use number::{Fraction, Integer, Seconds};
 pub(crate) use object::{Keys, KnownKey, object_schema, written_object};
 pub(crate) use quantity::{Bytes, Period};

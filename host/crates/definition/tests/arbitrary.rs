@@ -54,7 +54,8 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     ];
     leaf.prop_recursive(4, 64, 8, |inner| {
         let key = "process|name|worker_nums|size|timeout|attempts|attempt_after|event|sandbox|retention|delay|backoff|max|\
-                   jitter|next|add|success|error|progress|memory|reuse|event_timeout|http|env|dirs|path|write|failure|[a-z]{1,9}";
+                   jitter|next|add|success|error|progress|memory|reuse|event_timeout|tasks|http|env|dirs|path|write|\
+                   failure|[a-z]{1,9}";
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
             prop::collection::btree_map(key, inner, 0..10)

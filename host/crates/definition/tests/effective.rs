@@ -30,6 +30,7 @@ fn full() -> Value {
             "memory": "96MiB",
             "reuse": 1,
             "event_timeout": 3,
+            "tasks": "all",
             "http": ["https://api.example.com"],
             "env": ["LANG"],
             "dirs": ["in", {"path": "out", "write": true}],
@@ -64,7 +65,7 @@ fn defaults_are_filled_in_and_load_to_the_same_task() {
         "timeout": 300,
         "attempts": 0,
         "attempt_after": {"delay": 200, "backoff": "fixed", "max": saggar_job::RetryPolicy::LONGEST_DELAY_MS, "jitter": 0.0},
-        "sandbox": {"memory": "64MiB", "reuse": 10_000, "event_timeout": 10},
+        "sandbox": {"memory": "64MiB", "reuse": 10_000, "event_timeout": 10, "tasks": "added"},
         "retention": {"success": "24h", "failure": "7d"},
         "keep_bytes": "1048577B",
     });

@@ -54,6 +54,11 @@ impl QueueContext {
         })
     }
 
+    /// Forgets the events of a tenant. Its followers keep what they have, and get no more.
+    pub(crate) fn forget_events(&self, tenant: &str) {
+        self.events.write().by_tenant.remove(tenant);
+    }
+
     /// Returns the number of followers, of all tenants together.
     pub(crate) fn followers(&self) -> usize {
         self.events.read().by_tenant.values().map(|ring| ring.followers()).sum()

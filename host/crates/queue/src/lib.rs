@@ -20,16 +20,17 @@ mod waiters;
 pub use error::WaitError;
 pub use event::{BadEventId, EventFilter, EventId, Events, Followed, Gap, JobEvent, JobEventKind, KeptEvent, Missed};
 pub use fingerprint::{UniqueBy, are_same_args, fingerprint};
-pub use meters::describe_metrics;
+pub use meters::{SeriesLabel, describe_metrics, series_label};
 pub use options::{AddOptions, KEY_RULE, MAX_KEY, OptionsError, Unique, UniqueScope, is_key};
 pub use queue::Queue;
 pub use rates::{Counters, Rate, Rates};
 pub use saggar_store::{
-    AddError, Added, AttemptRecord, Attempts, BadCursor, CallbackBackoff, CallbackKind, CallbackNumber,
-    CallbackPosition, Change, ChangeError, Claimed, ClaimedCallback, ClaimedCallbacks, ClaimedJob, Cost, Counts,
-    Cursor, Delivery, End, EndResult, Finish, Finished, Hint, History, Job, JobCallback, JobLog, KeyOwner, KeyReuse,
-    Lane, ListOrder, ListQuery, ListedJob, LogBudget, LogLine, MemoryStore, NewJob, NextDue, Observer, Origin, Page,
-    Peek, Progress, Pruned, Retention, Rules, SettledUnwanted, Store, StoreError, StoreEvent, StoreHealth, TaskStore,
+    AddError, Added, AttemptRecord, Attempts, AuditEntry, AuditLimits, AuditPage, AuditQuery, AuditSize, BadCursor,
+    CallbackBackoff, CallbackKind, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallback,
+    ClaimedCallbacks, ClaimedJob, Cost, Counts, Cursor, Delivery, End, EndResult, Finish, Finished, Hint, History, Job,
+    JobCallback, JobLog, KeyOwner, KeyReuse, Lane, ListOrder, ListQuery, ListedJob, LogBudget, LogLine, MemoryStore,
+    NewJob, NextDue, Observer, Origin, Page, Peek, Progress, Pruned, Retention, Rules, SettledUnwanted, Store,
+    StoreError, StoreEvent, StoreHealth, TaskStore, TenantLevels,
 };
 pub use task_queue::{Callback, CancelSignal, Claim, LogTail, Running, SettledCallbacks, TaskQueue};
 pub use totals::Totals;

@@ -2,7 +2,7 @@
 //! so these are updated on request ([`Queue::measure`](crate::Queue::measure)). What is measured per job or per commit
 //! goes to handles that are created once. Without a recorder the handles do nothing.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
@@ -51,9 +51,27 @@ pub fn describe_metrics() {
     describe_gauge!(FOLLOWERS, "Open event streams");
 }
 
+/// The label that tells series apart.
+pub type SeriesLabel = (&'static str, Arc<str>);
+
+/// Returns the label of a task's series. The tasks of a configured tenant share the series of the tenant: it chooses how
+/// many tasks it has and what they are called, and the operator chooses the tenants.
+pub fn series_label(task: &TaskKey) -> SeriesLabel {
+    match is_configured(&task.tenant) {
+        true => ("tenant", task.tenant.clone()),
+        false => ("task", task.task.clone()),
+    }
+}
+
+/// Returns whether a tenant is one of several, and not that of a host with one app.
+pub(crate) fn is_configured(tenant: &str) -> bool {
+    tenant != TaskKey::DEFAULT_TENANT
+}
+
 /// Returns the histogram of the time that the jobs of `task` wait to start.
 pub(crate) fn start_delay(task: &TaskKey) -> Histogram {
-    histogram!(START_DELAY, "task" => task.task.to_string())
+    let (name, value) = series_label(task);
+    histogram!(START_DELAY, name => value)
 }
 
 /// Updates the gauge of event streams.
@@ -66,12 +84,12 @@ pub(crate) fn measure_kept(bytes: u64) {
     gauge!(ALL_KEPT_BYTES).set(bytes as f64);
 }
 
-/// The series of one task that are updated on request. They are created once and then used without a lookup in the
+/// The series of one task, or of a tenant, that are updated on request. They are created once and then used without a lookup in the
 /// recorder, because a host may have thousands of tasks.
 #[derive(Default)]
-pub(crate) struct Measured(OnceLock<TaskSeries>);
+pub(crate) struct Measured(OnceLock<MeasuredSeries>);
 
-struct TaskSeries {
+struct MeasuredSeries {
     queued: [Gauge; 4],
     kept: [Gauge; 2],
     kept_bytes: Gauge,
@@ -86,24 +104,24 @@ struct TaskSeries {
     attempts: [Counter; Ending::ALL.len()],
 }
 
-impl TaskSeries {
-    fn new(task: &TaskKey) -> Self {
-        let task = || task.task.to_string();
-        let ended = |outcome: &'static str| counter!(JOBS, "task" => task(), "outcome" => outcome);
+impl MeasuredSeries {
+    fn new((name, value): SeriesLabel) -> Self {
+        let value = || value.clone();
+        let ended = |outcome: &'static str| counter!(JOBS, name => value(), "outcome" => outcome);
         Self {
             queued: ["waiting", "delayed", "on-hold", "running"]
-                .map(|state| gauge!(QUEUED, "task" => task(), "state" => state)),
-            kept: ["success", "failure"].map(|status| gauge!(KEPT, "task" => task(), "status" => status)),
-            kept_bytes: gauge!(KEPT_BYTES, "task" => task()),
-            oldest: gauge!(OLDEST, "task" => task()),
-            paused: gauge!(PAUSED, "task" => task()),
-            callbacks: gauge!(PENDING, "task" => task()),
-            given_up: gauge!(GIVEN_UP, "task" => task()),
-            added: counter!(ADDED, "task" => task()),
-            started: counter!(STARTED, "task" => task()),
+                .map(|state| gauge!(QUEUED, name => value(), "state" => state)),
+            kept: ["success", "failure"].map(|status| gauge!(KEPT, name => value(), "status" => status)),
+            kept_bytes: gauge!(KEPT_BYTES, name => value()),
+            oldest: gauge!(OLDEST, name => value()),
+            paused: gauge!(PAUSED, name => value()),
+            callbacks: gauge!(PENDING, name => value()),
+            given_up: gauge!(GIVEN_UP, name => value()),
+            added: counter!(ADDED, name => value()),
+            started: counter!(STARTED, name => value()),
             succeeded: ended("success"),
             failed: FailureKind::ALL.map(|reason| ended(reason.name())),
-            attempts: Ending::ALL.map(|ending| counter!(ATTEMPTS, "task" => task(), "outcome" => ending.name())),
+            attempts: Ending::ALL.map(|ending| counter!(ATTEMPTS, name => value(), "outcome" => ending.name())),
         }
     }
 
@@ -148,9 +166,23 @@ impl TaskSeries {
     }
 }
 
-/// Updates the series of a task at `now`.
-pub(crate) fn measure(task: &TaskKey, measured: &Measured, counts: &Counts, totals: &Totals, now: Timestamp) {
-    let series = measured.0.get_or_init(|| TaskSeries::new(task));
-    series.set_counts(counts, now);
-    series.set_totals(totals);
+/// Updates the series of a task, or of a tenant, at `now`.
+pub(crate) fn measure(label: impl FnOnce() -> SeriesLabel, measured: &Measured, sums: &Sums, now: Timestamp) {
+    let series = measured.0.get_or_init(|| MeasuredSeries::new(label()));
+    series.set_counts(&sums.counts, now);
+    series.set_totals(&sums.totals);
+}
+
+/// What is measured of a task, or of all tasks of a tenant.
+#[derive(Default)]
+pub(crate) struct Sums {
+    pub(crate) counts: Counts,
+    pub(crate) totals: Totals,
+}
+
+impl Sums {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.counts = self.counts.plus(&other.counts);
+        self.totals.add(&other.totals);
+    }
 }

@@ -15,7 +15,12 @@ use crate::{
 
 #[cfg(test)]
 mod across_hosts;
+mod known_tasks;
+mod measuring;
 mod polling;
+
+use known_tasks::KnownTasks;
+use measuring::MeasuredTenants;
 
 /// The jobs of all tasks of a host. Cheap to clone; clones share one queue.
 #[derive(Clone)]
@@ -26,7 +31,8 @@ pub struct Queue {
 struct Shared {
     store: Arc<dyn Store>,
     context: Arc<QueueContext>,
-    tasks: RwLock<HashMap<TaskKey, Arc<TaskQueue>>>,
+    tasks: RwLock<KnownTasks>,
+    measured: MeasuredTenants,
 }
 
 impl Queue {
@@ -44,7 +50,8 @@ impl Queue {
     fn with_chance(store: Arc<dyn Store>, clock: Arc<dyn Clock>, chance: fastrand::Rng) -> Self {
         let context = Arc::new(QueueContext::new(clock, chance));
         let is_shared = store.is_shared();
-        let shared = Arc::new(Shared { store, context, tasks: RwLock::default() });
+        let (tasks, measured) = Default::default();
+        let shared = Arc::new(Shared { store, context, tasks, measured });
         if is_shared {
             polling::start(&shared);
         }
@@ -66,29 +73,43 @@ impl Queue {
             return Ok(reopened(task, rules));
         }
         let task = Arc::new(TaskQueue::new(store, rules, observer));
-        tasks.insert(key, Arc::clone(&task));
+        tasks.insert(Arc::clone(&task));
         Ok(task)
     }
 
-    /// Opens the rest of the store's tasks, whose definition is gone or broken, so that their jobs can be read, changed
-    /// and counted ([`orphans`](Self::orphans)). Jobs that a dead process left running there wait again. None of them
+    /// Opens the rest of a tenant's tasks in the store, whose definition is gone or broken, so that their jobs can be read,
+    /// changed and counted ([`orphans`](Self::orphans)). Jobs that a dead process left running there wait again. None of them
     /// ends because its attempts are used up, and none is removed when its retention is over, because the definition
     /// decides both. Call it after the tasks with a definition were opened.
-    pub async fn open_rest(&self) -> Result<(), StoreError> {
+    pub async fn open_rest(&self, tenant: &str) -> Result<(), StoreError> {
         let unlimited = RetryPolicy { retries: u32::MAX, ..RetryPolicy::default() };
         let at_opening = Arc::new(Rules { retry: unlimited, ..Rules::default() });
         let retention = Retention { success_ms: u64::MAX, failure_ms: u64::MAX };
         let rules = Arc::new(Rules { retention, ..Rules::default() });
-        for key in self.shared.store.tasks().await? {
-            if self.shared.tasks.read().contains_key(&key) {
+        for key in self.shared.store.tasks_of(tenant).await? {
+            if self.shared.tasks.read().get(&key).is_some() {
                 continue;
             }
             let (observer, store) = self.shared.open(&key, &at_opening).await?;
             observer.set_closed(true);
             let task = Arc::new(TaskQueue::new(store, Arc::clone(&rules), observer));
-            self.shared.tasks.write().entry(key).or_insert(task);
+            self.shared.tasks.write().insert_if_unknown(task);
         }
         Ok(())
+    }
+
+    /// Removes a tenant: its tasks, jobs and events are gone when this returns, and callers that wait for one of its jobs
+    /// learn so. Returns how many jobs it had. What they took in the store is freed by
+    /// [`Store::free_removed`]. Stop the tenant's slots and lanes first. Not cancel safe: run it to its end.
+    pub async fn remove_tenant(&self, tenant: &str) -> Result<u64, StoreError> {
+        let jobs = self.shared.store.remove_tenant(tenant).await?;
+        let removed = self.shared.tasks.write().remove(tenant);
+        for task in removed {
+            task.observer().set_closed(true);
+            task.observer().wake_all();
+        }
+        self.shared.context.forget_events(tenant);
+        Ok(jobs)
     }
 
     /// Closes the queue of a task that has no workers any more. It is no longer found here, and of its jobs only the
@@ -120,26 +141,30 @@ impl Queue {
     /// Returns the queues of a tenant's tasks that are not open, but in the store, in no order.
     pub fn orphans(&self, tenant: &str) -> Vec<Arc<TaskQueue>> {
         let tasks = self.shared.tasks.read();
-        let orphans = tasks.values().filter(|task| task.observer().is_closed() && &*task.key().tenant == tenant);
-        orphans.cloned().collect()
+        tasks.of(tenant).filter(|task| task.observer().is_closed()).cloned().collect()
     }
 
     /// Returns the queues of all open tasks, in no order.
     pub fn tasks(&self) -> Vec<Arc<TaskQueue>> {
-        self.shared.tasks.read().values().filter(|task| !task.observer().is_closed()).cloned().collect()
+        self.shared.tasks.read().all().filter(|task| !task.observer().is_closed()).cloned().collect()
     }
 
     /// Returns the queues of all tasks that are open or were, in no order.
     pub fn known(&self) -> Vec<Arc<TaskQueue>> {
-        self.shared.tasks.read().values().cloned().collect()
+        self.shared.tasks.read().all().cloned().collect()
+    }
+
+    /// Returns the queues of a tenant's tasks that are open or were, in no order.
+    pub fn known_of(&self, tenant: &str) -> Vec<Arc<TaskQueue>> {
+        self.shared.tasks.read().of(tenant).cloned().collect()
     }
 
     /// Updates the metrics that are not recorded as they happen (depths, ages, totals) in the recorder of the `metrics`
-    /// facade, for every task that was ever open here: the jobs of a closed one still wait in the store. Call it before
-    /// the recorder is read.
+    /// facade, for every task that was ever open here: the jobs of a closed one still wait in the store. The tasks of a
+    /// tenant other than `default` are measured together. Call it before the recorder is read.
     pub fn measure(&self) {
         let now = self.shared.context.clock.now();
-        self.known().iter().for_each(|task| task.measure(now));
+        self.shared.measured.measure(&self.shared.tasks.read(), now);
         meters::measure_followers(self.shared.context.followers());
         meters::measure_kept(self.shared.store.kept_bytes());
     }
@@ -168,12 +193,11 @@ impl Queue {
 
     /// Returns the running jobs of the tasks of `query` whose live progress contains `text`.
     fn matching_progress(&self, query: &ListQuery, text: &str) -> HashMap<TaskKey, HashSet<JobId>> {
-        let is_selected =
-            |key: &TaskKey| key.tenant == query.tenant && query.task.as_ref().is_none_or(|task| *task == key.task);
+        let is_selected = |key: &TaskKey| query.task.as_ref().is_none_or(|task| *task == key.task);
         let tasks = self.shared.tasks.read();
-        let tasks = tasks.iter().filter(|(key, _)| is_selected(key));
+        let tasks = tasks.of(&query.tenant).filter(|task| is_selected(task.key()));
         tasks
-            .map(|(key, task)| (key.clone(), task.observer().running_jobs.matching_progress(text)))
+            .map(|task| (task.key().clone(), task.observer().running_jobs.matching_progress(text)))
             .filter(|(_, ids)| !ids.is_empty())
             .collect()
     }
@@ -207,7 +231,7 @@ impl Queue {
     /// Wakes all waiters, so that those that sleep until a job is due check the clock again. Call it after the clock
     /// was set.
     pub fn clock_changed(&self) {
-        for task in self.shared.tasks.read().values() {
+        for task in self.shared.tasks.read().all() {
             task.observer().wake_all();
         }
     }
@@ -290,7 +314,7 @@ mod tests {
             assert_eq!(opened.claim().await.unwrap().running().attempt(), attempt);
         }
         let queue = Queue::new(Arc::new(store.die()), clock);
-        queue.open_rest().await.unwrap();
+        queue.open_rest("default").await.unwrap();
         let listed = queue.list(&ListQuery::of_task(&key)).await.unwrap().jobs;
         let jobs: Vec<_> = listed.iter().map(|job| (job.status, job.attempt)).collect();
         assert_eq!(jobs, [(Status::Waiting, RetryPolicy::LOST_ATTEMPTS)]);
@@ -305,7 +329,7 @@ mod tests {
         task.add_many(vec![NewJob::new("[1]"), NewJob::new("[2]"), NewJob::new("[3]")]).await.unwrap();
         let store = opened.shared.store.clone();
         let queue = Queue::new(store, clock.clone());
-        queue.open_rest().await.unwrap();
+        queue.open_rest("default").await.unwrap();
         assert!(queue.task(&key).is_none(), "it is not open");
         let orphan = queue.orphan(&key).unwrap();
         assert_eq!(orphan.counts().waiting, 3);

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use metrics::Histogram;
 use saggar_job::{JobId, State, TaskKey, Timestamp};
 
-use crate::meters::{self, Measured};
+use crate::meters::{self, Measured, Sums};
 use crate::waiters::Waiter;
 use crate::{
     CallbackNumber, Counters, Counts, History, Job, Lane, ListedJob, LogLine, Peek, Pruned, Rules, StoreError,
@@ -189,9 +189,14 @@ impl TaskQueue {
         self.rules.store(rules.into());
     }
 
+    /// Returns what is measured of the task.
+    pub(crate) fn sums(&self) -> Sums {
+        Sums { counts: self.counts(), totals: self.counters().totals() }
+    }
+
     /// Updates the task's metrics at `now`.
     pub(crate) fn measure(&self, now: Timestamp) {
-        meters::measure(self.key(), &self.measured, &self.counts(), &self.counters().totals(), now);
+        meters::measure(|| meters::series_label(self.key()), &self.measured, &self.sums(), now);
     }
 }
 

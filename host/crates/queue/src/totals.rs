@@ -18,6 +18,15 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Adds those of another task.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.added += other.added;
+        self.started += other.started;
+        self.succeeded += other.succeeded;
+        self.failed.iter_mut().zip(other.failed).for_each(|(sum, failed)| *sum += failed);
+        self.attempts.iter_mut().zip(other.attempts).for_each(|(sum, attempts)| *sum += attempts);
+    }
+
     /// Returns the number of jobs that succeeded.
     pub fn succeeded(&self) -> u64 {
         self.succeeded

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use criterion::Criterion;
 use saggar_job::{JobId, LogSource, Problem};
 use saggar_sandbox::{Call, Engine, EngineOptions, Input, JobContext, Limits, Sandbox, Services, TaskJob};
+use saggar_tenant::{Flow, Tenant};
 use tokio::runtime::Runtime;
 use wasmtime::component::{Component, InstancePre, Linker, ResourceTable, TypedFunc};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
@@ -171,7 +172,8 @@ impl Ours {
     }
 
     async fn calls(&self, calls: u64, reuse: u32) -> Duration {
-        let mut sandbox = Sandbox::new(self.plugin.clone(), Limits { memory: 64 << 20, reuse });
+        let flow = Flow::new(Tenant::new("bench"), "bench");
+        let mut sandbox = Sandbox::new(self.plugin.clone(), Limits { memory: 64 << 20, reuse }, flow);
         let services: Arc<dyn Services> = Arc::new(NoServices);
         let args: Arc<str> = "[]".into();
         let began = Instant::now();

@@ -26,7 +26,7 @@ const RUNNER: &[u8] = include_bytes!("../../../script-runner/script-runner.wasm"
 /// The sample of the original's documentation.
 const SEED: &str = include_str!("../../../../examples/apps/yao/scripts/task.js");
 
-/// Bytes of a memory that stay resident in the pool: without scripts in the app, and with them.
+/// Bytes of a memory that stay resident in the pools of plugins and of scripts.
 const RESIDENT: [usize; 2] = [64 << 10, 1 << 20];
 
 /// Rounds, each of so many calls of every variant.
@@ -87,8 +87,8 @@ async fn compare_script(script: Script) -> anyhow::Result<()> {
 /// Measures a plugin in Rust in apps without and with scripts.
 async fn compare_plugins() -> anyhow::Result<()> {
     let guest = build_guest()?;
-    let bare = [Bare::plugin(RESIDENT[0], &guest)?, Bare::plugin(RESIDENT[1], &guest)?];
-    let ours = [Ours::plugin(&guest, false).await?, Ours::plugin(&guest, true).await?];
+    let bare = [Bare::plugin(RESIDENT[0], &guest)?, Bare::plugin(RESIDENT[0], &guest)?];
+    let ours = [Ours::plugin(&guest, RUNNER, None).await?, Ours::plugin(&guest, RUNNER, Some(SCRIPTS[0])).await?];
     let mut warm_bare = [bare[0].instance().await?, bare[1].instance().await?];
     let mut fresh_ours = [ours[0].sandbox(1), ours[1].sandbox(1)];
     let mut warm_ours = [ours[0].sandbox(u32::MAX), ours[1].sandbox(u32::MAX)];

@@ -9,6 +9,7 @@ use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ring::hmac;
@@ -31,7 +32,7 @@ pub(crate) type PluginDigest = [u8; 32];
 
 /// A component whose code is in memory: just compiled, or from the cache.
 pub(crate) struct CompiledComponent {
-    pub(crate) component: Component,
+    pub(crate) component: Arc<Component>,
     pub(crate) digest: PluginDigest,
     /// Size of the component itself in bytes.
     pub(crate) size: u64,
@@ -139,7 +140,8 @@ fn prepare(dir: &Path) -> io::Result<()> {
     let metadata = fs::metadata(dir)?;
     let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
     if is_ours && metadata.mode() & 0o077 != 0 {
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+        // By the open directory, because a confined host cannot change modes by path.
+        File::open(dir)?.set_permissions(fs::Permissions::from_mode(0o700))?;
         tracing::info!(dir = %dir.display(), "changed the mode of the cache directory to 0700");
     }
     Ok(())

@@ -1,22 +1,23 @@
 //! Compiles components, and encodes core modules as components, in a child process with limited memory and time and
 //! without files, or in this process for embedders that trust their plugins. This module is the parent's side; `child`
-//! is the other side.
+//! is the other side. A confined host cannot start processes: its `launcher` does, which was started before.
 
 pub(crate) mod child;
 pub(crate) mod compile;
 mod confinement;
 pub(crate) mod encode;
+pub(crate) mod launcher;
+mod running;
 
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, PipeReader, Seek, Write};
 use std::os::unix::fs::FileExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use rustix::fs::{MemfdFlags, memfd_create};
 use serde::de::DeserializeOwned;
 
@@ -24,15 +25,14 @@ use crate::text::escaped;
 use child::{Work, read_reply};
 use compile::{NotCompiled, compile};
 use encode::{EncodeError, EncodeRequest};
+use launcher::CompilerLauncher;
+use running::{CompilerFiles, Running};
 
 /// Maximum bytes of private memory for compiling one component. A Python component of 18 MiB needs half of it.
 pub(crate) const MAX_MEMORY: u64 = 1 << 30;
 
 /// Maximum duration of compiling one component.
 pub(crate) const MAX_TIME: Duration = Duration::from_secs(60);
-
-/// Threads of one compilation; each needs its own memory.
-const THREADS: usize = 4;
 
 /// Advice for a component that exceeds the compiler's limits.
 const ADVICE: &str = "build it with optimization for size, leave out what it does not need, or split it";
@@ -47,6 +47,9 @@ pub enum Compiler {
     /// calls [`compile_if_asked`](crate::compile_if_asked) before anything else, as `saggar` does. Use `/proc/self/exe`
     /// for the running program.
     Process(PathBuf),
+    /// Like [`Process`](Self::Process), but another process starts the child processes, so that this one need not be
+    /// able to.
+    Launched(CompilerLauncher),
 }
 
 impl Compiler {
@@ -57,18 +60,43 @@ impl Compiler {
                 let engine = engine.clone();
                 blocking(move || compile(&engine, &bytes)).await
             }
-            Self::Process(program) => run_in_child(program.clone(), Work::Compile, vec![bytes]).await,
+            Self::Process(program) => run_in_child(Starter::Program(program.clone()), Work::Compile, vec![bytes]).await,
+            Self::Launched(launcher) => {
+                run_in_child(Starter::Launcher(launcher.clone()), Work::Compile, vec![bytes]).await
+            }
         }
     }
 
     /// Encodes a core module as a component, which a host can load. Dropping the future kills the process.
     pub async fn encode(&self, request: EncodeRequest) -> Result<Vec<u8>, EncodeError> {
+        let starter = match self {
+            Self::InProcess => return blocking(move || encode::encode(&request)).await,
+            Self::Process(program) => Starter::Program(program.clone()),
+            Self::Launched(launcher) => Starter::Launcher(launcher.clone()),
+        };
+        let parts = request.into_parts().map_err(|error| EncodeError::Failed(error.to_string()))?;
+        run_in_child(starter, Work::Encode, parts).await
+    }
+}
+
+/// What starts a child process.
+enum Starter {
+    Program(PathBuf),
+    Launcher(CompilerLauncher),
+}
+
+impl Starter {
+    fn start(&self, work: Work, files: CompilerFiles) -> io::Result<Running> {
         match self {
-            Self::InProcess => blocking(move || encode::encode(&request)).await,
-            Self::Process(program) => {
-                let parts = request.into_parts().map_err(|error| EncodeError::Failed(error.to_string()))?;
-                run_in_child(program.clone(), Work::Encode, parts).await
-            }
+            Self::Program(program) => running::spawn(program, work, files).map(Running::child),
+            Self::Launcher(launcher) => launcher.launch(work, files),
+        }
+    }
+
+    fn program(&self) -> &Path {
+        match self {
+            Self::Program(program) => program,
+            Self::Launcher(_) => Path::new(launcher::PROGRAM),
         }
     }
 }
@@ -92,14 +120,14 @@ impl ChildError for EncodeError {
 }
 
 /// Runs a child process with the parts of its input, and returns its reply.
-async fn run_in_child<R: ChildError>(program: PathBuf, work: Work, input: Vec<Vec<u8>>) -> Result<Vec<u8>, R> {
+async fn run_in_child<R: ChildError>(starter: Starter, work: Work, input: Vec<Vec<u8>>) -> Result<Vec<u8>, R> {
     let started = blocking(move || {
-        Process::start(&program, work, &input)
-            .map_err(|error| R::failed(format!("cannot start its compiler {}: {error}", program.display())))
+        Process::start(&starter, work, &input)
+            .map_err(|error| R::failed(format!("cannot start its compiler {}: {error}", starter.program().display())))
     });
     let (process, stdout) = started.await?;
     let reaped = process.0.clone();
-    let ended = blocking(move || Ok((read_reply(stdout), reap(&reaped))));
+    let ended = blocking(move || Ok((read_reply(stdout), reaped.reap())));
     match tokio::time::timeout(MAX_TIME, ended).await {
         Ok(Ok((Some(reply), _))) => reply,
         Ok(Ok((None, status))) => Err(R::failed(process.exit_reason(status))),
@@ -117,35 +145,21 @@ async fn blocking<T: Send + 'static, R: ChildError>(
 }
 
 /// A running compiler. Dropping it kills the process.
-struct Process(Arc<Mutex<Child>>, File);
+struct Process(Arc<Running>, File);
 
 impl Process {
     /// Starts a process with this input. Its reply comes through the returned pipe.
-    fn start(program: &Path, work: Work, parts: &[Vec<u8>]) -> io::Result<(Self, ChildStdout)> {
+    fn start(starter: &Starter, work: Work, parts: &[Vec<u8>]) -> io::Result<(Self, PipeReader)> {
         let mut input = anonymous_file()?;
         for part in parts {
             input.write_all(part)?;
         }
         input.rewind()?;
         let stderr = anonymous_file()?;
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
-        let mut child = Command::new(program)
-            .arg(work.argument())
-            .env_clear()
-            .env("RAYON_NUM_THREADS", threads.to_string())
-            // In KiB. Reserved memory counts only when it is used. The default arena of 1 GiB would be the whole limit.
-            .env("MIMALLOC_ARENA_RESERVE", "65536")
-            .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
-            .current_dir("/")
-            // Ctrl-C must reach only the host, which kills its compilers.
-            .process_group(0)
-            .stdin(input)
-            .stdout(Stdio::piped())
-            .stderr(stderr.try_clone()?)
-            .spawn()?;
-        let stdout = child.stdout.take();
-        let process = Self(Arc::new(Mutex::new(child)), stderr);
-        stdout.map(|stdout| (process, stdout)).ok_or_else(|| io::Error::other("it has no standard output"))
+        let (reply, output) = io::pipe()?;
+        let files = CompilerFiles { input: input.into(), output: output.into(), errors: stderr.try_clone()?.into() };
+        let running = starter.start(work, files)?;
+        Ok((Self(Arc::new(running), stderr), reply))
     }
 
     /// Describes why the process exited without a reply.
@@ -164,24 +178,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // No effect if the process has exited. The thread that reads the reply reaps it.
-        let _ = self.0.lock().kill();
+        self.0.kill();
     }
-}
-
-/// Waits for the exit of a compiler whose reply is complete or truncated, and returns the exit status. Kills a compiler
-/// that closed its output but does not exit.
-fn reap(child: &Mutex<Child>) -> io::Result<ExitStatus> {
-    const STEP: Duration = Duration::from_millis(5);
-    for _ in 0..200 {
-        if let Some(status) = child.lock().try_wait()? {
-            return Ok(status);
-        }
-        std::thread::sleep(STEP);
-    }
-    let mut child = child.lock();
-    child.kill()?;
-    child.wait()
 }
 
 fn describe_exit(status: ExitStatus, stderr: &str) -> String {

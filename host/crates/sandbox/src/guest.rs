@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use saggar_job::LogSource;
 use wasmtime::component::{HasData, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::coarse_clock::{CoarseMonotonicClock, CoarseWallClock};
 use crate::http_context::{self, DenyHttp};
-use crate::limiter::{Limiter, MemoryTotal};
+use crate::limiter::Limiter;
 use crate::output::{Output, Stream};
 use crate::resources::{self, MAX_RESOURCES, Usage};
 use crate::script::ScriptAccess;
-use crate::turn::Turn;
+use crate::turn::Slices;
 use crate::used_imports::{Import, UsedImports};
 use crate::{JobContext, Services};
 
@@ -30,8 +30,8 @@ pub(crate) struct ResourcesTooLarge;
 pub(crate) struct Guest {
     pub(crate) limiter: Limiter,
     pub(crate) output: Arc<Output>,
-    /// The permit of the running slice; `None` in the guest's first slice.
-    pub(crate) turn: Arc<Mutex<Option<Turn>>>,
+    /// Where it says that its slice is over.
+    pub(crate) slices: Slices,
     pub(crate) current: Option<Current>,
     pub(crate) script: ScriptAccess,
     wasi: WasiCtx,
@@ -69,13 +69,17 @@ pub(crate) enum Stop {
 }
 
 impl Guest {
-    pub(crate) fn new(max_memory: u64, memory_total: MemoryTotal, script: ScriptAccess) -> Self {
+    pub(crate) fn new(limiter: Limiter, slices: Slices, script: ScriptAccess, has_coarse_clocks: bool) -> Self {
         let output = Arc::new(Output::default());
         let stream = |source| Stream { output: output.clone(), source };
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         // The guest inherits nothing: no directories, environment, arguments, network or name lookups.
-        let wasi = WasiCtx::builder()
+        let mut wasi = WasiCtx::builder();
+        if has_coarse_clocks {
+            wasi.wall_clock(CoarseWallClock::default()).monotonic_clock(CoarseMonotonicClock::default());
+        }
+        let wasi = wasi
             .stdout(stream(LogSource::Stdout))
             .stderr(stream(LogSource::Stderr))
             .max_random_size(MAX_RANDOM)
@@ -84,9 +88,9 @@ impl Guest {
             .allow_ip_name_lookup(false)
             .build();
         Self {
-            limiter: Limiter::new(max_memory, memory_total),
+            limiter,
             output,
-            turn: Arc::default(),
+            slices,
             current: None,
             script,
             wasi,

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use saggar_job::{Failure, FailureKind, JobId, Problem};
+use saggar_tenant::Flow;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::types;
 use crate::guest::Guest;
-use crate::load::Loaded;
-use crate::pool::CapacityPermit;
+use crate::limiter::Limiter;
+use crate::plugin::{InstancePermit, Loaded};
 use crate::resources::{MAX_HANDLES, MAX_RESOURCES};
 use crate::script::ScriptAccess;
+use crate::turn::Slices;
 use crate::{Answer, Input, Plugin};
 
 /// Maximum bytes that a guest can pass to the host in one call or answer: the largest response.
@@ -28,7 +30,7 @@ pub(crate) struct LiveInstance {
     pub(crate) served: u32,
     /// How long the instantiation took, until the first call has taken it.
     pub(crate) instantiation: Duration,
-    _permit: CapacityPermit,
+    _permit: InstancePermit,
 }
 
 type ProcessResult = (Result<Arc<str>, types::Failure>,);
@@ -49,19 +51,24 @@ struct RoleFuncs {
 
 impl LiveInstance {
     /// Creates an empty store for an instance of `plugin`.
-    pub(crate) fn new(plugin: &Loaded, max_memory: u64, script: ScriptAccess, permit: CapacityPermit) -> Self {
-        let guest = Guest::new(max_memory, plugin.engine.memory_total.clone(), script);
-        let mut store = Store::new(&plugin.engine.wasmtime, guest);
+    pub(crate) fn new(
+        plugin: &Loaded,
+        max_memory: u64,
+        flow: &Flow,
+        script: ScriptAccess,
+        permit: InstancePermit,
+    ) -> Self {
+        let tenant = Arc::clone(flow.tenant());
+        let slices = Slices::new(plugin.engine.turns.clone(), flow.clone());
+        let limiter = Limiter::new(max_memory, plugin.engine.memory_total.clone(), tenant);
+        let guest = Guest::new(limiter, slices, script, plugin.engine.has_several_tenants);
+        let mut store = Store::new(plugin.pre.engine(), guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(MAX_TRANSFER);
         store.set_max_component_handles(MAX_HANDLES);
-        let turns = plugin.engine.turns.clone();
-        store.epoch_deadline_callback(move |mut store| match store.data_mut().stop_due() {
+        store.epoch_deadline_callback(|mut store| match store.data_mut().stop_due() {
             Some(_) => Ok(UpdateDeadline::Interrupt),
-            None => {
-                let turn = store.data().turn.clone();
-                Ok(UpdateDeadline::YieldCustom(1, Box::pin(turns.clone().wait(turn))))
-            }
+            None => Ok(UpdateDeadline::YieldCustom(1, Box::pin(store.data().slices.end()))),
         });
         Self {
             store,

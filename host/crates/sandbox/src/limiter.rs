@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use saggar_tenant::{Quota, Tenant};
 use wasmtime::ResourceLimiter;
 
 /// Bytes of host memory per table entry.
@@ -43,6 +44,7 @@ pub(crate) struct Limiter {
     first_bytes: Option<u64>,
     refusal: Option<Refusal>,
     memory_total: MemoryTotal,
+    tenant: Arc<Tenant>,
 }
 
 /// The last refused growth.
@@ -63,12 +65,21 @@ pub(crate) enum Refused {
     TableEntries(usize),
     /// The growth exceeds the maximum that the component declares for a memory (bytes) or a table (entries).
     OwnMaximum(usize),
+    /// The growth exceeds what the tenant's quota leaves; idle instances of the tenant were given up.
+    Quota {
+        /// Bytes that were asked for, beyond those that the sandbox holds.
+        more: u64,
+        /// The quota.
+        limit: u64,
+        /// Bytes that other sandboxes of the tenant hold.
+        others: u64,
+    },
     /// The operating system refused the memory.
     System,
 }
 
 impl Limiter {
-    pub(crate) fn new(max_bytes: u64, memory_total: MemoryTotal) -> Self {
+    pub(crate) fn new(max_bytes: u64, memory_total: MemoryTotal, tenant: Arc<Tenant>) -> Self {
         Self {
             max_bytes: usize::try_from(max_bytes).unwrap_or(usize::MAX),
             memory_bytes: 0,
@@ -78,6 +89,7 @@ impl Limiter {
             first_bytes: None,
             refusal: None,
             memory_total,
+            tenant,
         }
     }
 
@@ -113,9 +125,19 @@ impl Limiter {
 
     /// Sets the bytes of the guest's resources; returns whether they are allowed.
     pub(crate) fn set_resource_bytes(&mut self, bytes: usize) -> bool {
+        let (before, level) = (self.bytes(), Arc::clone(self.tenant.level(Quota::Memory)));
         self.update(|limiter| limiter.resource_bytes = bytes);
+        let after = self.bytes();
         let total = self.memory_bytes.saturating_add(bytes);
-        self.allow(total <= self.max_bytes, Refused::Memory(total))
+        if !self.allow(total <= self.max_bytes, Refused::Memory(total)) || after <= before {
+            level.change(before, after);
+            return total <= self.max_bytes;
+        }
+        let refused = self.refused_by_tenant(after - before);
+        if refused.is_some() {
+            level.count(after - before);
+        }
+        self.allow_unless(refused)
     }
 
     /// Returns whether the instance has grown so much since its first call that a call which fits into a fresh instance
@@ -135,7 +157,14 @@ impl Limiter {
         self.table_entries.saturating_mul(TABLE_ENTRY_BYTES)
     }
 
-    /// Changes a count, and the engine's total.
+    /// Takes `more` bytes of the tenant's quota. Returns why that is not possible.
+    fn refused_by_tenant(&self, more: u64) -> Option<Refused> {
+        let exceeded = self.tenant.take_from_idle(Quota::Memory, more).err()?;
+        let others = self.tenant.level(Quota::Memory).used().saturating_sub(self.bytes());
+        Some(Refused::Quota { more, limit: exceeded.limit, others })
+    }
+
+    /// Changes a count, and the engine's total. The tenant's quota has been taken.
     fn update(&mut self, change: impl FnOnce(&mut Self)) {
         let before = self.bytes();
         change(self);
@@ -146,16 +175,21 @@ impl Limiter {
     }
 
     fn allow(&mut self, allowed: bool, why: Refused) -> bool {
-        if !allowed {
+        self.allow_unless((!allowed).then_some(why))
+    }
+
+    fn allow_unless(&mut self, refused: Option<Refused>) -> bool {
+        if let Some(why) = refused {
             self.refusal = Some(Refusal { at: Instant::now(), why });
         }
-        allowed
+        refused.is_none()
     }
 }
 
 impl Drop for Limiter {
     fn drop(&mut self) {
         self.memory_total.0.fetch_sub(self.bytes(), Ordering::Relaxed);
+        self.tenant.level(Quota::Memory).give_back(self.bytes());
     }
 }
 
@@ -166,7 +200,11 @@ impl ResourceLimiter for Limiter {
         }
         let memory = self.memory_bytes.saturating_add(desired.saturating_sub(current));
         let total = memory.saturating_add(self.resource_bytes);
-        let allowed = self.allow(total <= self.max_bytes, Refused::Memory(total));
+        if !self.allow(total <= self.max_bytes, Refused::Memory(total)) {
+            return Ok(false);
+        }
+        let refused = self.refused_by_tenant((memory - self.memory_bytes) as u64);
+        let allowed = self.allow_unless(refused);
         if allowed {
             self.update(|limiter| limiter.memory_bytes = memory);
         }
@@ -185,7 +223,12 @@ impl ResourceLimiter for Limiter {
             return Ok(self.allow(false, Refused::OwnMaximum(maximum)));
         }
         let total = self.table_entries.saturating_add(desired.saturating_sub(current));
-        let allowed = self.allow(total <= MAX_TABLE_ENTRIES as usize, Refused::TableEntries(total));
+        if !self.allow(total <= MAX_TABLE_ENTRIES as usize, Refused::TableEntries(total)) {
+            return Ok(false);
+        }
+        let bytes = (total - self.table_entries).saturating_mul(TABLE_ENTRY_BYTES);
+        let refused = self.refused_by_tenant(bytes as u64);
+        let allowed = self.allow_unless(refused);
         if allowed {
             self.update(|limiter| limiter.table_entries = total);
         }
@@ -207,16 +250,20 @@ impl ResourceLimiter for Limiter {
 
 #[cfg(test)]
 mod tests {
+    use saggar_tenant::Quotas;
+
     use super::*;
 
     fn limiter(max_bytes: u64) -> Limiter {
-        Limiter::new(max_bytes, MemoryTotal::default())
+        Limiter::new(max_bytes, MemoryTotal::default(), Tenant::new("acme"))
     }
 
     #[test]
     fn an_engine_counts_the_memory_of_all_its_instances() {
         let total = MemoryTotal::default();
-        let (mut first, mut second) = (Limiter::new(100, total.clone()), Limiter::new(1_000, total.clone()));
+        let tenant = Tenant::new("acme");
+        let limiter = |max_bytes| Limiter::new(max_bytes, total.clone(), Arc::clone(&tenant));
+        let (mut first, mut second) = (limiter(100), limiter(1_000));
         assert!(first.memory_growing(0, 60, None).unwrap());
         assert!(!first.memory_growing(60, 101, None).unwrap());
         assert!(second.memory_growing(0, 500, None).unwrap());
@@ -258,7 +305,7 @@ mod tests {
     #[test]
     fn resources_share_the_memory_and_count_down() {
         let total = MemoryTotal::default();
-        let mut limiter = Limiter::new(100, total.clone());
+        let mut limiter = Limiter::new(100, total.clone(), Tenant::new("acme"));
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(limiter.set_resource_bytes(40));
         assert!(!limiter.memory_growing(60, 61, None).unwrap());
@@ -311,6 +358,32 @@ mod tests {
         assert_eq!(limiter.refusal().map(|refusal| refusal.why), Some(Refused::OwnMaximum(50)));
         limiter.forget_refusal();
         assert!(limiter.refusal().is_none());
+    }
+
+    #[test]
+    fn a_tenants_quota_covers_all_its_sandboxes_and_no_others() {
+        let (acme, other) = (Tenant::new("acme"), Tenant::new("other"));
+        acme.set_quotas(&Quotas { memory: Some(1_000), ..Quotas::default() });
+        let of = |tenant: &Arc<Tenant>| Limiter::new(10_000, MemoryTotal::default(), Arc::clone(tenant));
+        let (mut first, mut second, mut third) = (of(&acme), of(&acme), of(&other));
+        assert!(first.memory_growing(0, 600, None).unwrap());
+        assert!(!second.memory_growing(0, 401, None).unwrap());
+        let refused = Refused::Quota { more: 401, limit: 1_000, others: 600 };
+        assert_eq!(second.refusal().map(|refusal| refusal.why), Some(refused));
+        assert!(second.memory_growing(0, 320, None).unwrap());
+        assert!(second.table_growing(0, 10, None).unwrap(), "exactly the quota");
+        assert!(!first.table_growing(0, 1, None).unwrap());
+        assert!(third.memory_growing(0, 10_000, None).unwrap());
+        assert_eq!(acme.level(Quota::Memory).used(), 1_000);
+        assert!(!second.set_resource_bytes(1), "what exists counts even after a refusal");
+        assert_eq!(acme.level(Quota::Memory).used(), 1_001);
+        assert!(second.set_resource_bytes(0));
+        drop(first);
+        assert!(second.set_resource_bytes(600));
+        assert!(!second.set_resource_bytes(601));
+        assert!(second.set_resource_bytes(600), "nothing more is asked for");
+        drop(second);
+        assert_eq!(acme.level(Quota::Memory).used(), 0);
     }
 
     #[test]

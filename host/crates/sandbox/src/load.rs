@@ -1,7 +1,6 @@
 //! Loads plugins: reads and checks a file, compiles it or gets its code from the cache, and links it. Never on the path
 //! of a job.
 
-use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,18 +10,21 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use saggar_job::Role;
+use saggar_tenant::{Quota, QuotaExceeded};
 use sha2::{Digest, Sha256};
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+use tokio::task::JoinError;
+use wasmtime::component::Component;
 
+use crate::Engine;
 use crate::cache::{CompiledComponent, PluginDigest, hex};
 use crate::compiler::compile::NotCompiled;
-use crate::contract::{self, ImportProblem, RoleError};
-use crate::guest::Guest;
+use crate::contract::{self, ImportProblem};
 use crate::invalid_bytes::{InvalidBytes, MAX_BYTES};
 use crate::limiter::{MAX_MEMORIES, MAX_TABLES};
 use crate::native::TrustedCode;
-use crate::script::Script;
-use crate::{Engine, engine};
+use crate::origin::Origin;
+use crate::plugin::{Loaded, Plugin};
+use crate::runtime::Runtime;
 
 /// Why a component file is not a plugin. The caller adds the path.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +61,9 @@ pub enum LoadError {
         /// The maximum.
         most: u32,
     },
+    /// The tenant may not compile.
+    #[error(transparent)]
+    Quota(QuotaExceeded),
     /// The compiler failed.
     #[error("cannot compile the component: {0}")]
     Compile(String),
@@ -70,97 +75,6 @@ impl From<NotCompiled> for LoadError {
             NotCompiled::Invalid(invalid) => Self::Invalid(invalid),
             NotCompiled::Failed(why) => Self::Compile(why),
         }
-    }
-}
-
-/// A component, or a script with its runner, that is ready to run. Cheap to clone.
-#[derive(Clone)]
-pub struct Plugin(pub(crate) Arc<Loaded>);
-
-pub(crate) struct Loaded {
-    pub(crate) engine: Arc<engine::Inner>,
-    pub(crate) pre: InstancePre<Guest>,
-    /// Units of capacity that one instance takes.
-    pub(crate) units: u32,
-    path: PathBuf,
-    pub(crate) digest: Arc<str>,
-    size: u64,
-    imports: Vec<String>,
-    roles: Vec<(Role, Result<ComponentExportIndex, RoleError>)>,
-    /// What the script runner runs; `None` for a plugin.
-    pub(crate) script: Option<Arc<Script>>,
-}
-
-impl Loaded {
-    /// Creates what runs `script`; `self` is the script runner.
-    pub(crate) fn with_script(&self, entry: &str, digest: String, script: Script) -> Plugin {
-        Plugin(Arc::new(Self {
-            engine: self.engine.clone(),
-            pre: self.pre.clone(),
-            units: self.units,
-            path: entry.into(),
-            digest: digest.into(),
-            size: script.size(),
-            imports: self.imports.clone(),
-            roles: self.roles.clone(),
-            script: Some(Arc::new(script)),
-        }))
-    }
-}
-
-impl Plugin {
-    /// Returns the script; `None` for a component.
-    pub fn script(&self) -> Option<&Script> {
-        self.0.script.as_deref()
-    }
-
-    /// Returns the path of the component's file; for a script, relative to the app's directory.
-    pub fn path(&self) -> &Path {
-        &self.0.path
-    }
-
-    /// Returns the SHA-256 of the file, in hexadecimal; for a script, of all its files and of the runner.
-    pub fn digest(&self) -> &Arc<str> {
-        &self.0.digest
-    }
-
-    /// Returns the size of the file in bytes; for a script, of all its files.
-    pub fn size(&self) -> u64 {
-        self.0.size
-    }
-
-    /// Returns the names of its imports.
-    pub fn imports(&self) -> &[String] {
-        &self.0.imports
-    }
-
-    /// Returns the units of the engine's capacity that a sandbox of it takes: one for each memory.
-    pub fn units(&self) -> u32 {
-        self.0.units
-    }
-
-    /// Returns the roles that it has.
-    pub fn roles(&self) -> impl Iterator<Item = Role> + '_ {
-        self.0.roles.iter().filter(|(_, found)| found.is_ok()).map(|(role, _)| *role)
-    }
-
-    /// Checks that it has `role`; the error explains why not.
-    pub fn check_role(&self, role: Role) -> Result<(), RoleError> {
-        self.export(role).map(|_| ())
-    }
-
-    pub(crate) fn export(&self, role: Role) -> Result<&ComponentExportIndex, RoleError> {
-        match self.0.roles.iter().find(|(of, _)| *of == role) {
-            Some((_, Ok(export))) => Ok(export),
-            Some((_, Err(error))) => Err(error.clone()),
-            None => unreachable!("every role is looked up when a plugin is loaded"),
-        }
-    }
-}
-
-impl fmt::Debug for Plugin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plugin").field("path", &self.0.path).field("digest", &self.0.digest).finish()
     }
 }
 
@@ -187,6 +101,21 @@ impl Engine {
     pub async fn load_file(&self, path: impl Into<PathBuf>, file: File) -> Result<Plugin, LoadError> {
         load_file(self, path.into(), file, None).await
     }
+
+    /// Runs `work`, which reads files of the tenant's app, on a thread that may block. How much is read at the same time is
+    /// limited and shared by weight between tenants. Work that has begun continues if the future is dropped. Fails if
+    /// `work` panics.
+    pub async fn read_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        self.0.reading.run_blocking(self.flow(), work).await
+    }
+
+    /// Like [`reload`](Self::reload), for a file that the caller has opened; `path` is its name.
+    pub async fn reload_file(&self, path: impl Into<PathBuf>, file: File, known: &Plugin) -> Result<Plugin, LoadError> {
+        load_file(self, path.into(), file, Some(known)).await
+    }
 }
 
 async fn load_file(engine: &Engine, path: PathBuf, file: File, known: Option<&Plugin>) -> Result<Plugin, LoadError> {
@@ -204,7 +133,7 @@ async fn load_file(engine: &Engine, path: PathBuf, file: File, known: Option<&Pl
 
 /// Returns whether the content of a file is that of a known plugin.
 async fn has_content_of(engine: &Engine, file: &Arc<File>, known: &Plugin) -> Result<bool, LoadError> {
-    let _permit = engine.0.reading.acquire().await;
+    let _permit = engine.0.reading.acquire(engine.flow()).await;
     let (file, known) = (file.clone(), known.clone());
     blocking(move || {
         let digest: PluginDigest = Sha256::digest(&read(&file)?).into();
@@ -213,40 +142,40 @@ async fn has_content_of(engine: &Engine, file: &Arc<File>, known: &Plugin) -> Re
     .await
 }
 
-/// Where a component comes from, which decides what it may import.
-#[derive(Clone)]
-pub(crate) enum Origin {
-    /// A file of an app: a plugin.
-    File(Arc<File>),
-    /// The host: its script runner, or its type stripper.
-    Own(&'static [u8]),
-}
-
 /// Compiles a component, or takes its code from the cache. Reads the component once to look up its code, and again when
 /// it can be compiled, so loads that wait for a permit keep only the open file, not its content, in memory. `path` is its
 /// name in reports.
 pub(crate) async fn compiled(engine: &Engine, path: &Path, origin: &Origin) -> Result<CompiledComponent, LoadError> {
-    if engine.0.cache.is_some() {
-        let _permit = engine.0.reading.acquire().await;
+    {
+        let _permit = engine.0.reading.acquire(engine.flow()).await;
         if let CachedOrSource::Cached(compiled) = cached_or_source(engine, origin).await? {
             return Ok(compiled);
         }
     }
-    let _permit = engine.0.compiling.acquire().await;
+    // The script runner is compiled for all tenants.
+    let _of_tenant = match origin {
+        Origin::File(_) => {
+            Some(engine.flow().tenant().hold_when_free(Quota::Compilations).await.map_err(LoadError::Quota)?)
+        }
+        Origin::Own(_) => None,
+    };
+    let _permit = engine.0.compiling.acquire(engine.flow()).await;
     // Another load of the same bytes may have compiled them meanwhile.
     let Source { bytes, digest } = match cached_or_source(engine, origin).await? {
         CachedOrSource::Cached(compiled) => return Ok(compiled),
         CachedOrSource::Source(source) => source,
     };
     let size = bytes.len() as u64;
-    let compilation = engine.0.compiler.run(&engine.0.wasmtime, bytes);
+    let compilation = engine.0.compiler.run(&origin.runtime(&engine.0).map_err(LoadError::Link)?.wasmtime, bytes);
     let code = engine.0.compile_report.watch(path, compilation).await?;
-    let engine = engine.clone();
+    let (engine, origin) = (engine.clone(), origin.clone());
     blocking(move || {
-        let component = TrustedCode::just_compiled(&code).deserialize(&engine.0.wasmtime).map_err(compile_error)?;
+        let runtime = origin.runtime(&engine.0).map_err(LoadError::Link)?;
+        let component = TrustedCode::just_compiled(&code).deserialize(&runtime.wasmtime).map_err(compile_error)?;
         if let Some(cache) = &engine.0.cache {
             cache.put(&digest, &code);
         }
+        let component = origin.share(&engine, digest, component);
         Ok(CompiledComponent { component, digest, size })
     })
     .await
@@ -272,7 +201,12 @@ async fn cached_or_source(engine: &Engine, origin: &Origin) -> Result<CachedOrSo
             Origin::Own(bytes) => bytes.to_vec(),
         };
         let digest = Sha256::digest(&bytes).into();
-        let cached = engine.0.cache.as_ref().and_then(|cache| cache.get(&engine.0.wasmtime, &digest));
+        let wasmtime = &origin.runtime(&engine.0).map_err(LoadError::Link)?.wasmtime;
+        let from_cache = || {
+            let component = engine.0.cache.as_ref()?.get(wasmtime, &digest)?;
+            Some(origin.share(&engine, digest, component))
+        };
+        let cached = origin.shared(&engine, &digest).or_else(from_cache);
         Ok(match cached {
             Some(component) => {
                 CachedOrSource::Cached(CompiledComponent { component, digest, size: bytes.len() as u64 })
@@ -299,17 +233,14 @@ async fn blocking<T: Send + 'static>(
 pub(crate) fn finish(
     engine: &Engine,
     path: PathBuf,
-    CompiledComponent { component, digest, size }: &CompiledComponent,
+    CompiledComponent { component: code, digest, size }: &CompiledComponent,
     origin: &Origin,
 ) -> Result<Loaded, LoadError> {
-    check_imports(engine, component, origin)?;
+    let component: &Component = code;
+    check_imports(component, origin)?;
     check_size(component)?;
-    let linker = match origin {
-        Origin::File(_) => &engine.0.linker,
-        Origin::Own(_) => &engine.0.runner_linker,
-    };
+    let Runtime { wasmtime, linker, capacity } = origin.runtime(&engine.0).map_err(LoadError::Link)?;
     let pre = linker.instantiate_pre(component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
-    let wasmtime = &engine.0.wasmtime;
     let roles = Role::ALL.map(|role| (role, contract::find_role(wasmtime, component, role))).into();
     let imports = component.component_type().imports(wasmtime).map(|(name, _)| contract::display_name(name)).collect();
     // Create the memory image now; otherwise the first call would.
@@ -317,7 +248,9 @@ pub(crate) fn finish(
     let units = component.resources_required().map_or(1, |needs| needs.num_memories).max(1);
     let digest = hex(digest).into();
     let engine = engine.0.clone();
-    Ok(Loaded { engine, pre, units, path, digest, size: *size, imports, roles, script: None })
+    let code = code.clone();
+    let capacity = capacity.clone();
+    Ok(Loaded { engine, capacity, pre, code, units, path, digest, size: *size, imports, roles, script: None })
 }
 
 fn compile_error(error: wasmtime::Error) -> LoadError {
@@ -349,8 +282,8 @@ fn read(mut file: &File) -> Result<Vec<u8>, LoadError> {
     Ok(bytes)
 }
 
-fn check_imports(engine: &Engine, component: &Component, origin: &Origin) -> Result<(), LoadError> {
-    let problems = contract::import_problems(&engine.0.wasmtime, &component.component_type());
+fn check_imports(component: &Component, origin: &Origin) -> Result<(), LoadError> {
+    let problems = contract::import_problems(component.engine(), &component.component_type());
     let mut unknown = Vec::new();
     for problem in problems {
         match problem {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use saggar_job::Problem;
+use saggar_tenant::{Flow, Quota, QuotaExceeded, Tenant};
 use sha2::{Digest, Sha256};
 use wasmtime::component::{ComponentType, Lift};
 
@@ -49,15 +50,19 @@ impl Engine {
     ) -> Result<Plugin, ScriptError> {
         let runner = self.0.script_runner.as_ref().ok_or(ScriptError::NoRunner)?;
         let compiler = OwnFunction::load(self, runner, COMPILER, "compile").await.map_err(ScriptError::Runner)?;
+        let flow = self.flow_of_compiler();
         let mut stripper = None;
         if is_typescript(entry) {
             stripper = self.type_stripper().await?;
         }
         loop {
-            let files = Arc::new(SourceFiles::new(read.clone(), stripper.as_ref().map(TypeStripper::for_script)));
+            let files =
+                Arc::new(SourceFiles::new(read.clone(), stripper.as_ref().map(|stripper| stripper.for_script(&flow))));
             let compiled = {
-                let _permit = self.0.compiling.acquire().await;
-                compile(&compiler, entry, functions, files.clone()).await
+                let of_tenant = self.flow().tenant().hold_when_free(Quota::Compilations).await;
+                let _of_tenant = of_tenant.map_err(ScriptError::Quota)?;
+                let _permit = self.0.compiling.acquire(self.flow()).await;
+                compile(&compiler, &flow, entry, functions, files.clone()).await
             };
             // The stripper is loaded without a permit: it may have to be compiled, which takes one.
             if files.lacks_stripper() && stripper.is_none() {
@@ -77,6 +82,14 @@ impl Engine {
 
     async fn type_stripper(&self) -> Result<Option<TypeStripper>, ScriptError> {
         TypeStripper::load(self).await.map_err(ScriptError::TypeStripper)
+    }
+
+    /// Returns whose work the compiler does. Its memory does not count for the tenant: a script must not stay unloaded
+    /// because of jobs that run, and the tenant's quota of compilations bounds it.
+    fn flow_of_compiler(&self) -> Flow {
+        let (own, tenant) = (self.flow().tenant(), Tenant::new(Arc::clone(self.flow().tenant().name())));
+        tenant.set_weight(own.weight());
+        Flow::new(tenant, "")
     }
 }
 
@@ -100,6 +113,9 @@ pub enum ScriptError {
         /// The texts of the files that were read.
         texts: Texts,
     },
+    /// The tenant may not compile.
+    #[error(transparent)]
+    Quota(QuotaExceeded),
     /// The compiler did not end in an answer.
     #[error("the script cannot be compiled: {} ({})", .0.message, .0.code)]
     Failed(Problem),
@@ -119,12 +135,13 @@ pub struct ScriptProblem {
 /// Makes one call of the compiler, in an instance of its own.
 async fn compile(
     compiler: &OwnFunction,
+    flow: &Flow,
     entry: &str,
     functions: &[String],
     files: Arc<SourceFiles>,
 ) -> Result<Compiled, ScriptError> {
     let answer: Result<CompileAnswer, CallError> =
-        compiler.call((entry, functions), ScriptAccess::Compiling(files.clone())).await;
+        compiler.call(flow, (entry, functions), ScriptAccess::Compiling(files.clone())).await;
     let diagnostics = match answer {
         Ok((Ok(compiled),)) => return Ok(compiled),
         Ok((Err(diagnostics),)) => diagnostics,

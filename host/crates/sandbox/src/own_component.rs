@@ -7,15 +7,19 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use saggar_job::{JobId, LogSource, Problem};
+use saggar_tenant::Flow;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Lift, Lower, TypedFunc};
 
 use crate::ending::{FinishedCall, classify};
 use crate::engine::OwnComponent;
 use crate::guest::{Current, Guest};
 use crate::instance::LiveInstance;
-use crate::load::{Loaded, Origin, compiled, finish};
+use crate::load::{compiled, finish};
+use crate::origin::Origin;
+use crate::plugin::Loaded;
 use crate::sandbox::{begin, drive, new_instance};
 use crate::script::ScriptAccess;
+use crate::turn::CallTurns;
 use crate::{CallError, Engine, JobContext, Limits, LoadError, Services, TaskJob};
 
 /// How long a call may take. A script of 1 MiB needs some 0.1 s.
@@ -43,7 +47,8 @@ impl OwnFunction {
     ) -> Result<Self, LoadError> {
         let origin = Origin::Own(own.bytes);
         let path = Path::new(own.name);
-        let compiled = own.component.get_or_try_init(|| compiled(engine, path, &origin)).await?;
+        let of_own = engine.for_tenant(Arc::clone(&own.tenant));
+        let compiled = own.component.get_or_try_init(|| compiled(&of_own, path, &origin)).await?;
         let loaded = finish(engine, path.to_owned(), compiled, &origin)?;
         let export = compiled.component.get_export_index(None, interface);
         let export = export.and_then(|interface| compiled.component.get_export_index(Some(&interface), function));
@@ -51,14 +56,14 @@ impl OwnFunction {
         Ok(Self { loaded, export: export.ok_or_else(missing)? })
     }
 
-    /// Calls it. The instance gets its files from `access`.
-    pub(crate) async fn call<P, R>(&self, params: P, access: ScriptAccess) -> Result<R, CallError>
+    /// Calls it as work of `flow`. The instance gets its files from `access`.
+    pub(crate) async fn call<P, R>(&self, flow: &Flow, params: P, access: ScriptAccess) -> Result<R, CallError>
     where
         P: ComponentNamedList + Lower + Send + Sync,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         let limits = Limits { memory: MAX_MEMORY, reuse: 1 };
-        let mut live = Box::pin(new_instance(&self.loaded, limits, MAX_TIME, access)).await?;
+        let mut live = Box::pin(new_instance(&self.loaded, limits, flow, MAX_TIME, access)).await?;
         live.store.set_hostcall_fuel(MAX_ANSWER);
         let began = Instant::now();
         let deadline = began + MAX_TIME;
@@ -67,10 +72,10 @@ impl OwnFunction {
         let call_deadline = ticker.register();
         let active_call = ticker.begin(&call_deadline, deadline);
         begin(&mut live, Current::new(context(), services.clone(), deadline, MAX_TIME));
-        let turn = live.store.data().turn.clone();
+        let turns = CallTurns::new(live.store.data().slices.clone());
         let (result, _) = {
             let run = std::pin::pin!(self.run(&mut live, params));
-            drive(run, &turn, &*services, deadline, began).await
+            drive(run, turns, &*services, deadline, began).await
         };
         drop(active_call);
         let failed = match result {

@@ -1,8 +1,6 @@
 //! Capacity for sandboxes: the maximum number, the units that one takes, and the current usage.
 
-use std::sync::Arc;
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use saggar_tenant::{FairPermit, FairSemaphore, Flow};
 use wasmtime::{Enabled, PoolingAllocationConfig};
 
 use crate::limiter::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLE_ENTRIES, MAX_TABLES};
@@ -38,17 +36,19 @@ pub struct PoolUsage {
 /// Bytes of the host's own record of one component, and of one core instance.
 const INSTANCE_BYTES: usize = 10 << 20;
 
-/// Bytes of a memory that stay resident in the pool between two instances, because zeroing them is cheaper than
+/// Bytes of a memory that stay resident in a pool between two instances, because zeroing them is cheaper than
 /// returning them to the operating system and faulting them in again.
-const KEEP_RESIDENT: usize = 64 << 10;
+pub(crate) const KEEP_RESIDENT: usize = 64 << 10;
 
-/// The same for an app with scripts. The snapshot of the script runner fits, so that a fresh instance of a script has no
-/// page faults, which were three quarters of its cost. Fresh instances of plugins with as much memory cost 24 µs more.
-const KEEP_RESIDENT_FOR_SCRIPTS: usize = 1 << 20;
+/// The same for the pool of the script runner. Its snapshot fits, so that a fresh instance of a script has no page faults,
+/// which were three quarters of its cost. Plugins with as much memory would cost 24 µs more, so they have another pool.
+pub(crate) const KEEP_RESIDENT_OF_SCRIPTS: usize = 1 << 20;
 
-/// Returns the pool's configuration for `capacity` memories of at most `max_memory` bytes each.
-pub(crate) fn pooling_config(capacity: u32, max_memory: u64, for_scripts: bool) -> PoolingAllocationConfig {
-    let keep_resident = if for_scripts { KEEP_RESIDENT_FOR_SCRIPTS } else { KEEP_RESIDENT };
+/// Bytes of a stack that stay resident, where stacks are zeroed.
+const KEEP_STACK_RESIDENT: usize = 32 << 10;
+
+/// Returns the configuration of a pool for `capacity` memories of at most `max_memory` bytes each.
+pub(crate) fn pooling_config(capacity: u32, max_memory: u64, keep_resident: usize) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(capacity)
         .total_core_instances(capacity.saturating_mul(MAX_CORE_INSTANCES))
@@ -66,36 +66,84 @@ pub(crate) fn pooling_config(capacity: u32, max_memory: u64, for_scripts: bool) 
         .table_elements(MAX_TABLE_ENTRIES as usize)
         .max_memory_size(usize::try_from(max_memory).unwrap_or(usize::MAX))
         .linear_memory_keep_resident(keep_resident)
+        .async_stack_keep_resident(KEEP_STACK_RESIDENT)
         // A pagemap scan would trade isolation between instances for speed. So would memory protection keys, which are
         // not compiled in.
         .pagemap_scan(Enabled::No);
     pool
 }
 
-/// The capacity of an engine. wasmtime fails when the pool is full; this waits.
+/// The capacity of an engine. wasmtime fails when the pool is full; this waits, and grants what becomes free by weight.
 #[derive(Debug, Clone)]
 pub(crate) struct Capacity {
-    permits: Arc<Semaphore>,
+    permits: FairSemaphore,
     pub(crate) total: u32,
+    is_overcommitted: bool,
 }
 
+/// While less than one part in this many is left of an overcommitted capacity, no idle sandbox keeps an instance. So a part
+/// of the capacity always goes from one call to the next, and a call that waits for it gets its turn.
+const SCARCE_PART: u32 = 4;
+
 /// The units that one sandbox holds.
-pub(crate) type CapacityPermit = OwnedSemaphorePermit;
+pub(crate) type CapacityPermit = FairPermit;
 
 impl Capacity {
-    pub(crate) fn new(total: u32) -> Self {
-        Self { permits: Arc::new(Semaphore::new(total as usize)), total }
+    pub(crate) fn new(total: u32, is_overcommitted: bool) -> Self {
+        Self { permits: FairSemaphore::new(total as usize, 1), total, is_overcommitted }
+    }
+
+    /// Returns whether idle sandboxes have to release what they hold.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.is_overcommitted && self.permits.free() < (self.total / SCARCE_PART) as usize
     }
 
     /// Waits until `units` are free. Cancel safe. Returns `None` if they exceed the total.
-    pub(crate) async fn take(&self, units: u32) -> Option<CapacityPermit> {
+    pub(crate) async fn take(&self, flow: &Flow, units: u32) -> Option<CapacityPermit> {
         if units > self.total {
             return None;
         }
-        self.permits.clone().acquire_many_owned(units).await.ok()
+        Some(self.permits.acquire(flow, units as usize).await)
     }
 
     pub(crate) fn used(&self) -> usize {
-        (self.total as usize).saturating_sub(self.permits.available_permits())
+        (self.total as usize).saturating_sub(self.permits.free())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use saggar_tenant::Tenant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_becomes_free_in_a_full_pool_goes_to_tenants_in_turn() {
+        let capacity = Capacity::new(1, false);
+        let [many, one] = ["many", "one"].map(|name| Flow::new(Tenant::new(name), "it"));
+        assert!(capacity.take(&many, 2).await.is_none(), "a sandbox that never fits waits");
+        let held = capacity.take(&many, 1).await;
+        let mut of_many: Vec<_> = (0..5).map(|_| Box::pin(capacity.take(&many, 1))).collect();
+        assert!(of_many.iter_mut().all(|waiting| waiting.as_mut().now_or_never().is_none()));
+        let mut of_one = Box::pin(capacity.take(&one, 1));
+        assert!(of_one.as_mut().now_or_never().is_none());
+        assert_eq!(capacity.used(), 1);
+        drop(held);
+        let second = of_many[0].as_mut().now_or_never().expect("the first that waited");
+        drop(second);
+        assert!(of_one.now_or_never().is_some_and(|permit| permit.is_some()), "it waits for all of another tenant");
+    }
+
+    #[tokio::test]
+    async fn idle_sandboxes_are_released_while_capacity_is_scarce() {
+        let flow = Flow::new(Tenant::new("acme"), "task");
+        let (ordinary, overcommitted) = (Capacity::new(8, false), Capacity::new(8, true));
+        let held = [ordinary.take(&flow, 6).await, overcommitted.take(&flow, 6).await];
+        assert!(held.iter().all(Option::is_some));
+        assert!(!ordinary.is_scarce() && !overcommitted.is_scarce());
+        let more = [ordinary.take(&flow, 1).await, overcommitted.take(&flow, 1).await];
+        assert!(more.iter().all(Option::is_some));
+        assert!(!ordinary.is_scarce() && overcommitted.is_scarce());
     }
 }

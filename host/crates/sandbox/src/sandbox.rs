@@ -5,20 +5,22 @@ use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use parking_lot::Mutex;
 use saggar_job::{Failure, FailureKind, Problem};
+use saggar_tenant::Flow;
 
 use crate::ending::{FinishedCall, classify};
 use crate::guest::{Current, Stop};
 use crate::instance::LiveInstance;
-use crate::load::Loaded;
+use crate::plugin::Loaded;
 use crate::script::ScriptAccess;
+use crate::slice::Slice;
 use crate::ticker::CallDeadline;
-use crate::turn::Turn;
+use crate::turn::CallTurns;
+use crate::warm_instance::WarmInstance;
 use crate::{Answer, Call, CallError, Plugin, Report, Services};
 
 /// Limits of one sandbox.
@@ -34,15 +36,18 @@ pub struct Limits {
 pub struct Sandbox {
     plugin: Plugin,
     limits: Limits,
+    flow: Flow,
     call_deadline: Arc<CallDeadline>,
-    live: Option<LiveInstance>,
+    warm: Arc<WarmInstance>,
 }
 
 impl Sandbox {
-    /// Creates an empty sandbox for `plugin`. The first call creates the instance.
-    pub fn new(plugin: Plugin, limits: Limits) -> Self {
+    /// Creates an empty sandbox for `plugin`. The first call creates the instance. What its calls compute is charged to
+    /// `flow`.
+    pub fn new(plugin: Plugin, limits: Limits, flow: Flow) -> Self {
         let call_deadline = plugin.0.engine.ticker.register();
-        Self { plugin, limits, call_deadline, live: None }
+        let warm = WarmInstance::of(flow.tenant());
+        Self { plugin, limits, flow, call_deadline, warm }
     }
 
     /// Returns the plugin of this sandbox.
@@ -52,7 +57,14 @@ impl Sandbox {
 
     /// Drops the instance, if there is one, and releases its memory and capacity.
     pub fn retire(&mut self) {
-        self.live = None;
+        drop(self.warm.take());
+    }
+
+    /// Drops the instance if other sandboxes may need its capacity. Call it between two calls.
+    pub fn retire_if_scarce(&mut self) {
+        if self.plugin.0.is_capacity_scarce() {
+            self.retire();
+        }
     }
 
     /// Makes a call. Dropping the future stops the guest and drops the instance. A panic of the host ends only this
@@ -73,26 +85,31 @@ impl Sandbox {
     }
 
     async fn call_guest(&mut self, call: Call, began: Instant) -> Report {
-        let fresh = self.live.is_none();
-        let mut live = match self.live.take() {
+        let warm = self.warm.take();
+        let fresh = warm.is_none();
+        let mut live = match warm {
             Some(live) => live,
-            None => match Box::pin(fresh_instance(&self.plugin, self.limits, call.timeout)).await {
+            None => match Box::pin(fresh_instance(&self.plugin, self.limits, &self.flow, call.timeout)).await {
                 Ok(live) => live,
                 Err(error) => return Report::without_call(error),
             },
         };
         let engine = &self.plugin.0.engine;
-        // Waiting for capacity does not count. A warm call did not wait, and reading the clock is a good part of its cost.
-        let called = if fresh { Instant::now() } else { began };
+        let mut turns = CallTurns::new(live.store.data().slices.clone());
+        let must_wait = turns.must_wait();
+        if must_wait {
+            poll_fn(|cx| turns.poll_turn(cx)).await;
+        }
+        // Waiting does not count. Most warm calls did not wait, and reading the clock is a good part of their cost.
+        let called = if fresh || must_wait { Instant::now() } else { began };
         let deadline = called + call.timeout;
         let active_call = engine.ticker.begin(&self.call_deadline, deadline);
         let Call { job, input, timeout, services } = call;
         let id = job.id;
         begin(&mut live, Current::new(job, services.clone(), deadline, timeout));
-        let turn = live.store.data().turn.clone();
         let (result, time) = {
             let run = pin!(live.run(&self.plugin, id, input));
-            drive(run, &turn, &*services, deadline, called).await
+            drive(run, turns, &*services, deadline, called).await
         };
         drop(active_call);
         self.finish(live, result, time, fresh)
@@ -117,7 +134,7 @@ impl Sandbox {
         let peak_memory = live.store.data().limiter.peak_bytes();
         live.served += 1;
         if answered && reusable && live.served < self.limits.reuse {
-            self.live = Some(live);
+            self.warm.keep(live, time.ended);
         }
         Report { result, cpu: time.cpu, took: time.took, peak_memory, fresh, instantiation, used_imports }
     }
@@ -127,12 +144,18 @@ impl Sandbox {
 pub(crate) struct CallTime {
     cpu: Duration,
     took: Duration,
+    ended: Instant,
 }
 
 /// Creates an empty instance of `plugin`, which runs its script if it is one.
-async fn fresh_instance(plugin: &Plugin, limits: Limits, timeout: Duration) -> Result<LiveInstance, CallError> {
+async fn fresh_instance(
+    plugin: &Plugin,
+    limits: Limits,
+    flow: &Flow,
+    timeout: Duration,
+) -> Result<LiveInstance, CallError> {
     let script = plugin.0.script.clone().map_or(ScriptAccess::None, ScriptAccess::Running);
-    new_instance(&plugin.0, limits, timeout, script).await
+    new_instance(&plugin.0, limits, flow, timeout, script).await
 }
 
 /// Makes `current` the running call of an instance.
@@ -142,10 +165,10 @@ pub(crate) fn begin(live: &mut LiveInstance, current: Current) {
     live.store.data_mut().current = Some(current);
 }
 
-/// Polls a call that has begun at `called` until it ends or is stopped. Its turn is released after each slice.
+/// Polls a call that has begun at `called` until it ends or is stopped, each slice in its turn.
 pub(crate) async fn drive<T>(
     mut run: Pin<&mut impl Future<Output = T>>,
-    turn: &Mutex<Option<Turn>>,
+    mut turns: CallTurns,
     services: &dyn Services,
     deadline: Instant,
     called: Instant,
@@ -153,12 +176,16 @@ pub(crate) async fn drive<T>(
     let (mut cpu, mut ended) = (Duration::ZERO, called);
     let mut first_slice = Some(called);
     let slices = poll_fn(|cx| {
-        let began = first_slice.take().unwrap_or_else(Instant::now);
+        if turns.must_wait() {
+            first_slice = None;
+            ready!(turns.poll_turn(cx));
+        }
+        let slice = Slice::begin(first_slice.take().unwrap_or_else(Instant::now));
         let poll = run.as_mut().poll(cx);
         ended = Instant::now();
-        cpu += ended - began;
-        // The slice is over; release its turn for another guest.
-        turn.lock().take();
+        let took = slice.end(ended);
+        cpu += took;
+        turns.end_slice(took, cx);
         poll
     });
     let result = guard(slices, services, deadline).await;
@@ -166,7 +193,7 @@ pub(crate) async fn drive<T>(
         // The guest was stopped while it was parked, after the end of its last slice.
         ended = Instant::now();
     }
-    (result, CallTime { cpu, took: ended - called })
+    (result, CallTime { cpu, took: ended - called, ended })
 }
 
 /// Waits for capacity and creates an empty instance. Not a method, because its future must not share a sandbox with
@@ -174,12 +201,13 @@ pub(crate) async fn drive<T>(
 pub(crate) async fn new_instance(
     plugin: &Loaded,
     limits: Limits,
+    flow: &Flow,
     timeout: Duration,
     script: ScriptAccess,
 ) -> Result<LiveInstance, CallError> {
-    let permit = tokio::time::timeout(timeout, plugin.engine.capacity.take(plugin.units)).await;
+    let permit = tokio::time::timeout(timeout, plugin.take_capacity(flow)).await;
     match permit {
-        Ok(Some(permit)) => Ok(LiveInstance::new(plugin, limits.memory, script, permit)),
+        Ok(Some(permit)) => Ok(LiveInstance::new(plugin, limits.memory, flow, script, permit)),
         Ok(None) | Err(_) => {
             let message = "no sandbox is free: allow more sandboxes, or configure fewer slots";
             Err(CallError::NoCapacity(Problem::new("no-capacity", message)))

@@ -16,8 +16,9 @@ type TextAnswer = (Result<Arc<str>, Vec<Diagnostic>>,);
 pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
     let mut source = linker.instance(SCRIPT_SOURCE)?;
     source.func_wrap_async("text", |store: Store<'_>, (file,): (String,)| {
-        let access = store.data().script.clone();
-        Box::new(async move { text(access, file).await })
+        let (access, slices) = (store.data().script.clone(), store.data().slices.clone());
+        // The type stripper is a guest of its own, with turns of its own.
+        Box::new(async move { slices.in_host(text(access, file)).await })
     })?;
     source.func_wrap("modules", |store: Store<'_>, ()| Ok((modules(&store.data().script),)))?;
     source.func_wrap("line", |store: Store<'_>, (file, number): (String, u32)| {

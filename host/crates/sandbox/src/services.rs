@@ -41,7 +41,7 @@ pub trait Services: Send + Sync + 'static {
     /// Adds a job with options, a JSON object as text. The implementation checks both texts.
     async fn add_with(&self, task: &str, args: String, options: &str) -> Result<JobId, Problem>;
 
-    /// Looks up a job of the same tenant.
+    /// Looks up a job of the same tenant. The implementation decides which jobs the guest may look up and cancel.
     async fn get(&self, task: &str, id: JobId) -> Result<TaskJob, Problem>;
 
     /// Cancels a job of the same tenant.

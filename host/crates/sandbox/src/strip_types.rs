@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use saggar_tenant::Flow;
 use wasmtime::component::{ComponentType, Lift};
 
 use crate::compile_failure;
@@ -45,16 +46,16 @@ impl TypeStripper {
     ///
     /// The call of a compiler waits for it, and both take capacity. Engines have spare capacity for that; if it is used up,
     /// the wait ends with the compiler's time.
-    pub(crate) fn for_script(&self) -> StripTypes {
-        let stripper = self.clone();
+    pub(crate) fn for_script(&self, flow: &Flow) -> StripTypes {
+        let (stripper, flow) = (self.clone(), flow.clone());
         Arc::new(move |file: String, text: Arc<str>| {
-            let stripper = stripper.clone();
-            async move { stripper.strip(&file, &text).await }.boxed()
+            let (stripper, flow) = (stripper.clone(), flow.clone());
+            async move { stripper.strip(&flow, &file, &text).await }.boxed()
         })
     }
 
-    async fn strip(&self, file: &str, text: &str) -> Result<Arc<str>, Vec<Diagnostic>> {
-        let answer: Result<StripAnswer, CallError> = self.0.call((text,), ScriptAccess::None).await;
+    async fn strip(&self, flow: &Flow, file: &str, text: &str) -> Result<Arc<str>, Vec<Diagnostic>> {
+        let answer: Result<StripAnswer, CallError> = self.0.call(flow, (text,), ScriptAccess::None).await;
         match answer {
             Ok((Ok(stripped),)) => Ok(stripped),
             Ok((Err(located),)) => Err(located.into_iter().map(|located| diagnostic(file, located)).collect()),

@@ -1,4 +1,4 @@
-//! Interrupts guests: a thread that advances the engine's epoch while any call runs, and sleeps otherwise. It also
+//! Interrupts guests: a thread that advances the epochs of wasmtime's engines while any call runs, and sleeps otherwise. It also
 //! detects calls that outlive their deadline, which means that the host itself is stuck.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,6 +30,7 @@ struct Shared {
     asleep: AtomicBool,
     closing: AtomicBool,
     ticks: AtomicU64,
+    engines: Mutex<Vec<EngineWeak>>,
     calls: Mutex<Vec<Weak<CallDeadline>>>,
 }
 
@@ -53,12 +54,17 @@ impl Ticker {
             asleep: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             ticks: AtomicU64::new(0),
+            engines: Mutex::new(vec![engine]),
             calls: Mutex::default(),
         });
         let thread_shared = shared.clone();
-        let handle =
-            thread::Builder::new().name("saggar-ticker".into()).spawn(move || thread_shared.run(&engine, tick))?;
+        let handle = thread::Builder::new().name("saggar-ticker".into()).spawn(move || thread_shared.run(tick))?;
         Ok(Self { thread: handle.thread().clone(), shared })
+    }
+
+    /// Advances the epoch of another engine, too, from now on.
+    pub(crate) fn add(&self, engine: EngineWeak) {
+        self.shared.engines.lock().push(engine);
     }
 
     /// Registers a new sandbox.
@@ -102,14 +108,14 @@ impl Drop for ActiveCall<'_> {
 }
 
 impl Shared {
-    fn run(&self, engine: &EngineWeak, tick: Duration) {
+    fn run(&self, tick: Duration) {
         let mut idle_ticks = 0;
         let ticks_per_check = (OVERDUE.as_nanos() / tick.as_nanos().max(1)).max(1) as u64;
         while !self.closing.load(Ordering::SeqCst) {
             thread::sleep(tick);
-            let Some(alive) = engine.upgrade() else { return };
-            alive.increment_epoch();
-            drop(alive);
+            for engine in self.engines.lock().iter().filter_map(EngineWeak::upgrade) {
+                engine.increment_epoch();
+            }
             let ticks = self.ticks.fetch_add(1, Ordering::Relaxed);
             if ticks.is_multiple_of(ticks_per_check) {
                 self.report_overdue();

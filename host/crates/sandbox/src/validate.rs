@@ -13,6 +13,17 @@ pub(crate) fn validate(bytes: &[u8]) -> Result<(), InvalidBytes> {
     Ok(())
 }
 
+/// Checks a component as it is checked before it is compiled; the error is the reason why it is refused. For fuzz targets.
+pub fn check_component(bytes: &[u8]) -> Result<(), String> {
+    validate(bytes).map_err(|refused| refused.to_string())
+}
+
+/// Checks a core module as it is checked before it is encoded; the error is the reason why it is refused. For fuzz
+/// targets.
+pub fn check_module(bytes: &[u8]) -> Result<(), String> {
+    validate_module(bytes).map_err(|refused| refused.to_string())
+}
+
 /// Checks the same of a core module, except for its kind.
 pub(crate) fn validate_module(bytes: &[u8]) -> Result<(), InvalidBytes> {
     scan::scan(bytes)?;

@@ -65,11 +65,12 @@ pub(super) struct BatchContext {
     pub(super) seq: u64,
     /// The batch in progress.
     pub(super) batch: Batch,
-    last_number: u64,
     components: HashMap<Arc<str>, i64>,
     claims: Vec<Orphan>,
     /// Running attempts, including those of a dead process.
     pub(super) running: usize,
+    /// Whether the table may have claims of removed tasks, whose numbers a later process may use again.
+    has_stale_tasks: bool,
     /// Claims in the table, and the last batch that was written there.
     written_claims: usize,
     last_batch: i64,
@@ -88,9 +89,9 @@ pub(super) struct BatchContext {
 
 impl BatchContext {
     /// Reads the state from the file. `claims`: how many are in it.
-    pub(super) fn load(db: &Connection, seq: u64, last_number: u64, claims: usize) -> rusqlite::Result<Self> {
+    pub(super) fn load(db: &Connection, seq: u64, claims: usize) -> rusqlite::Result<Self> {
         let last_batch = db.query_row("SELECT coalesce(max(batch), 0) FROM claims", [], |row| row.get(0))?;
-        Ok(Self { seq, last_number, last_batch, written_claims: claims, ..Self::default() })
+        Ok(Self { seq, last_batch, written_claims: claims, ..Self::default() })
     }
 
     /// Reads all claims in the file; later claims of a job override earlier ones.
@@ -110,11 +111,6 @@ impl BatchContext {
             }
         }
         Ok(claims)
-    }
-
-    pub(super) fn next_number(&mut self) -> u64 {
-        self.last_number += 1;
-        self.last_number
     }
 
     /// Returns the number of a component, for rows.
@@ -137,6 +133,12 @@ impl BatchContext {
     pub(super) fn note_claim(&mut self, claim: Orphan) {
         self.claims.push(claim);
         self.running += 1;
+    }
+
+    /// Forgets running attempts of removed tasks. The table of claims is written anew, because it has their claims.
+    pub(super) fn forget_claims(&mut self, running: usize) {
+        self.running = self.running.saturating_sub(running);
+        self.has_stale_tasks = true;
     }
 
     /// Queues a notification for the task's observer, to be sent when the batch is durable.
@@ -198,7 +200,8 @@ impl BatchContext {
         limits: &Limits,
         running: impl Fn() -> Vec<Orphan>,
     ) -> rusqlite::Result<()> {
-        if self.written_claims + self.claims.len() > 4 * self.running + limits.stale_claims {
+        let are_most_stale = self.written_claims + self.claims.len() > 4 * self.running + limits.stale_claims;
+        if std::mem::take(&mut self.has_stale_tasks) || are_most_stale {
             let running = running();
             self.claims.clear();
             db.prepare_cached("DELETE FROM claims")?.execute([])?;

@@ -7,17 +7,22 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use saggar_job::{TaskKey, Timestamp};
 
-use crate::meters::Commits;
-use saggar_store::{ListQuery, Observer, Page, Rules, Store, StoreError, StoreHealth, TaskStore};
+use saggar_store::{
+    AuditEntry, AuditLimits, AuditPage, AuditQuery, ListQuery, Observer, Page, Rules, Store, StoreError, StoreHealth,
+    TaskStore, TenantLevels,
+};
+use saggar_tenant::Tenant;
 
+mod audit;
 mod backup;
 mod batch_context;
 mod checkpoint;
@@ -38,6 +43,7 @@ mod meters;
 mod number;
 mod open;
 mod options;
+mod places;
 mod prepare;
 mod probe;
 mod reader;
@@ -51,21 +57,26 @@ mod statements;
 mod sync;
 mod task;
 mod task_state;
+mod tenant_books;
 mod threads;
 mod writer;
 mod writer_state;
+mod writing;
 
 pub use error::SqliteError;
 pub use meters::describe_metrics;
 pub use options::{Durability, SqliteOptions};
 
+/// Returns the version of the SQLite library, which is part of this program.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 use checkpoint::{Checkpoints, Room};
-use commit_loop::CommitLoop;
 use disk::{Database, Disk, Medium};
 use failure::Failure;
 use headroom::Headroom;
 use identity::StoreFiles;
-use inbox::Inbox;
 use limits::Limits;
 use lock::HostLock;
 use open::beside;
@@ -77,6 +88,7 @@ use task::SqliteTask;
 use threads::{is_this, join, spawn};
 use writer::Writer;
 use writer_state::WriterState;
+use writing::{Writing, write};
 
 /// A store in a SQLite file. The file is closed when the store and everything opened from it are dropped; that waits
 /// for steps in progress.
@@ -102,6 +114,7 @@ struct Inner {
     writing: Option<JoinHandle<()>>,
     syncing: Option<JoinHandle<()>>,
     limits: Limits,
+    audit_limits: Mutex<AuditLimits>,
     /// Dropped last. The writer has it too, because it may outlive this struct.
     lock: Arc<HostLock>,
 }
@@ -200,66 +213,6 @@ impl SqliteStore {
     }
 }
 
-struct Writing {
-    failure: Arc<Failure>,
-    syncer: Option<Arc<Syncer>>,
-    files: Arc<StoreFiles>,
-    headroom: Option<Headroom>,
-    checkpoints: Checkpoints,
-    checkpointing: JoinHandle<()>,
-    is_busy: Arc<AtomicBool>,
-    lock: Arc<HostLock>,
-    limits: Limits,
-}
-
-/// Starts the writer, and waits until it has loaded its state.
-fn write(
-    path: &Path,
-    db: Connection,
-    registry: Arc<Registry>,
-    inbox: Inbox,
-    writing: Writing,
-) -> Result<JoinHandle<()>, SqliteError> {
-    let (loaded, wait) = mpsc::sync_channel(1);
-    let Writing { failure, syncer, files, headroom, checkpoints, checkpointing, is_busy, lock, limits } = writing;
-    let (commits, failing, closing) = (Commits::new(), Arc::clone(&failure), syncer.clone());
-    let thread = spawn(path, "saggar-write", move || {
-        match WriterState::load(&db, registry, limits) {
-            Err(error) => {
-                // Lets the checkpoint thread end.
-                drop(checkpoints);
-                drop(loaded.send(Err(error)));
-            }
-            Ok(writer_state) => {
-                drop(loaded.send(Ok(())));
-                let mut commit_loop =
-                    CommitLoop { writer_state, headroom, checkpoints, failure, syncer, files, is_busy, commits };
-                let mut inbox = inbox;
-                failing.guard("wrote", || commit_loop.run(&mut inbox));
-            }
-        }
-        if let Some(syncer) = closing {
-            syncer.close();
-        }
-        // The last connection that is closed checkpoints the WAL. Two that are closed at once may each leave it to the
-        // other.
-        join([checkpointing].into_iter());
-        let finished = match failing.check() {
-            Ok(()) => connect::checkpoint_on_close(&db),
-            Err(_) => Ok(()),
-        };
-        if let Err(error) = finished.and_then(|()| db.close().map_err(|(_, error)| error)) {
-            tracing::warn!(%error, "the job store could not be closed");
-        }
-        drop(lock);
-    })?;
-    match wait.recv() {
-        Ok(Ok(())) => Ok(thread),
-        Ok(Err(error)) => Err(connect::not_opened(path, error)),
-        Err(_) => Err(SqliteError::Closed),
-    }
-}
-
 impl std::fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SqliteStore").field("path", &self.inner.database.path).finish_non_exhaustive()
@@ -285,6 +238,7 @@ impl Inner {
             writing,
             syncing,
             limits,
+            audit_limits: Mutex::default(),
             lock,
         }
     }
@@ -345,6 +299,7 @@ impl Store for SqliteStore {
             writer_state.open(&task, &rules, now, observer).map(Ok::<_, StoreError>)
         };
         let shared = self.inner.writer()?.ask(step).await?;
+        self.inner.registry.opened(&shared);
         Ok(Arc::new(SqliteTask { shared, store: Arc::clone(&self.inner) }))
     }
 
@@ -356,10 +311,26 @@ impl Store for SqliteStore {
         Ok(self.inner.registry.keys())
     }
 
+    async fn tasks_of(&self, tenant: &str) -> Result<Vec<TaskKey>, StoreError> {
+        Ok(self.inner.registry.find(tenant, None).iter().map(|shared| shared.key.clone()).collect())
+    }
+
+    async fn remove_tenant(&self, tenant: &str) -> Result<u64, StoreError> {
+        let tenant = tenant.to_owned();
+        self.inner.registry.forget(&tenant);
+        let step = move |writer_state: &mut WriterState<'_>| writer_state.remove_tenant(&tenant).map(Ok);
+        self.inner.writer()?.ask(step).await
+    }
+
+    async fn free_removed(&self, most: usize) -> Result<bool, StoreError> {
+        self.inner.writer()?.ask(move |writer_state| writer_state.free_removed(most).map(Ok)).await
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         let tasks = self.inner.registry.find(&query.tenant, query.task.as_deref());
         let (query, limits) = (query.clone(), self.inner.limits);
-        Ok(self.inner.readers()?.query(move |db| listing::page(db, tasks, &query, &limits)).await?)
+        let flow = self.inner.registry.flow(&query.tenant, query.task.as_ref().unwrap_or(&Arc::default()));
+        Ok(self.inner.readers()?.query(&flow, move |db| listing::page(db, tasks, &query, &limits)).await?)
     }
 
     fn set_keep_bytes(&self, most: u64) {
@@ -368,6 +339,34 @@ impl Store for SqliteStore {
 
     fn kept_bytes(&self) -> u64 {
         self.inner.registry.kept.bytes()
+    }
+
+    fn know_tenant(&self, tenant: &Arc<Tenant>) {
+        self.inner.registry.know(tenant);
+    }
+
+    fn tenant_levels(&self, tenant: &str) -> TenantLevels {
+        self.inner.registry.levels.of(tenant)
+    }
+
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
+        let limits = *self.inner.audit_limits.lock();
+        self.inner.writer()?.ask(audit::step(move |db| audit::append(db, &entries, &limits))).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        let (query, none) = (query.clone(), Arc::default());
+        let flow = self.inner.registry.flow(query.tenant.as_ref().unwrap_or(&none), &none);
+        Ok(self.inner.readers()?.query(&flow, move |db| audit::page(db, &query)).await?)
+    }
+
+    async fn remove_audit(&self, tenant: &str, most: usize) -> Result<bool, StoreError> {
+        let tenant = tenant.to_owned();
+        self.inner.writer()?.ask(audit::step(move |db| audit::remove(db, &tenant, most))).await
+    }
+
+    fn set_audit_limits(&self, limits: AuditLimits) {
+        *self.inner.audit_limits.lock() = limits;
     }
 
     fn health(&self) -> StoreHealth {

@@ -6,11 +6,11 @@ use saggar_job::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct TaskNumber(pub(super) i64);
 
-/// A job's row id: the task in the high bits, insertion order in the low 43.
+/// A job's row id: the task in the high bits, insertion order among the tenant's jobs in the low 43.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct JobNumber(pub(super) i64);
 
-/// Bits of insertion order: enough for 100,000 jobs a second for almost three years. The bits above them allow a
+/// Bits of insertion order: enough for 100,000 jobs a second of a tenant for almost three years. The bits above them allow a
 /// million tasks.
 const OWN_BITS: u32 = 43;
 pub(super) const MOST_TASKS: i64 = (1 << (63 - OWN_BITS)) - 1;

@@ -4,10 +4,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
 use saggar_job::{FailureKind, JobId, State};
+use saggar_tenant::{FairSemaphore, Flow};
 use tokio::sync::{mpsc, oneshot};
 
 use super::connect;
@@ -19,17 +21,21 @@ use super::shared::{Live, Shared};
 use super::sync::{Answer, Syncer};
 use super::task_state::given_up::callbacks;
 use super::task_state::keeping::{MOST_ATTEMPTS, budget, line};
-use saggar_store::{AttemptRecord, Attempts, Cost, End, History, Job, Peek};
+use saggar_store::{AttemptRecord, Attempts, Cost, End, History, Job, Peek, kept_bytes};
 
 /// Threads: cached lookups take microseconds, and a disk serves a few at a time well.
 const THREADS: usize = 3;
-/// Capacity of the queue of lookups; when it is full, callers wait.
-const QUEUE: usize = 1_024;
+/// Lookups that the threads have, so that each finds the next one when it has done one. Others wait for a place, and
+/// tenants get the free ones by weight.
+const PLACES: usize = 2 * THREADS;
+/// What a lookup is charged until it is done.
+const ESTIMATE: Duration = Duration::from_micros(100);
 
 type Lookup = Box<dyn FnOnce(&Connection) + Send>;
 
 pub(super) struct Readers {
-    lookups: mpsc::Sender<Lookup>,
+    lookups: mpsc::UnboundedSender<Lookup>,
+    places: FairSemaphore,
     syncer: Option<Arc<Syncer>>,
 }
 
@@ -38,7 +44,8 @@ impl Readers {
         database: &Database,
         syncer: Option<Arc<Syncer>>,
     ) -> Result<(Self, Vec<JoinHandle<()>>), SqliteError> {
-        let (lookups, waiting) = mpsc::channel::<Lookup>(QUEUE);
+        // Unbounded, because lookups wait for a place before they are sent.
+        let (lookups, waiting) = mpsc::unbounded_channel::<Lookup>();
         let waiting = Arc::new(Mutex::new(waiting));
         let mut threads = Vec::new();
         for number in 1..=THREADS {
@@ -52,30 +59,35 @@ impl Readers {
             };
             threads.push(super::threads::spawn(&database.path, &format!("saggar-read-{number}"), body)?);
         }
-        Ok((Self { lookups, syncer }, threads))
+        Ok((Self { lookups, places: FairSemaphore::by_time(PLACES, ESTIMATE), syncer }, threads))
     }
 
-    /// Runs a lookup on a reader thread, and waits for its result.
+    /// Runs a lookup of `flow` on a reader thread, and waits for its result.
     pub(super) async fn query<T: Send + 'static>(
         &self,
+        flow: &Flow,
         lookup: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, SqliteError> {
         let (reply, replied) = oneshot::channel();
         let syncer = self.syncer.clone();
+        let mut place = self.places.acquire(flow, 1).await;
         let lookup: Lookup = Box::new(move |db| {
+            let began = Instant::now();
             // A panicking lookup has changed nothing and its snapshot is released, so the thread continues. If the last
             // thread ended, every lookup would wait forever.
             let found = match catch_unwind(AssertUnwindSafe(|| lookup(db))) {
                 Ok(found) => found.map_err(|source| SqliteError::Read { source: Arc::new(source) }),
                 Err(_) => Err(SqliteError::Panicked),
             };
+            place.set_time(began.elapsed());
+            drop(place);
             let answer: Answer = Box::new(move |fate: Result<(), SqliteError>| drop(reply.send(fate.and(found))));
             match syncer {
                 Some(syncer) => syncer.send_read(answer),
                 None => answer(Ok(())),
             }
         });
-        self.lookups.send(lookup).await.map_err(|_| SqliteError::Closed)?;
+        self.lookups.send(lookup).map_err(|_| SqliteError::Closed)?;
         replied.await.unwrap_or(Err(SqliteError::Closed))
     }
 }
@@ -116,6 +128,15 @@ fn text_bytes(db: &Connection, job: JobNumber) -> rusqlite::Result<(u64, bool)> 
         }
     }
     Ok((bytes, stage >= ENDED))
+}
+
+/// Returns the bytes of a job's texts and its log, without reading them.
+pub(super) fn bytes(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<u64>> {
+    let Some(number) = number(db, shared, id)? else { return Ok(None) };
+    let job = shared.task.job(number);
+    let (texts, _) = text_bytes(db, job)?;
+    let log = budget(db, job)?.as_ref().map_or(0, kept_bytes::of_log);
+    Ok(Some(texts + log))
 }
 
 fn number(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<u64>> {

@@ -12,13 +12,15 @@ use super::error::SqliteError;
 const APPLICATION_ID: i32 = 0x5341_4747;
 
 /// Each step migrates a file from version n to n + 1. The statements of a released step never change.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 8] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
+    include_str!("schema/7.sql"),
+    include_str!("schema/8.sql"),
 ];
 
 /// Migrates the file to the newest version; creates the tables of a new one.

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 use saggar_job::{JobId, Run, Timestamp};
 
 use super::batch_context::Batch;
+use super::places::{self, ONE};
 use super::reply_guard::{Claims, ReplyGuard, StepGuard};
 use super::shared::Shared;
 use super::task_state::{Stepped, TaskTx};
-use super::writer_state::Undo;
+use super::writer_state::{Undo, WriterState};
 use super::{Inner, reader};
 use saggar_store::{
     AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
@@ -34,8 +36,32 @@ impl SqliteTask {
         E: From<StoreError> + Send + 'static,
     {
         let writer = self.store.writer().map_err(StoreError::from)?;
-        let (guard, step_guard) = ReplyGuard::new(writer.undo_sender.clone());
-        guard.answered_by(writer.on(self.shared.task, move |tx| step(tx, step_guard))).await
+        let (flow, (guard, step_guard)) = (self.shared.flow(), ReplyGuard::new(writer.undo_sender.clone()));
+        guard.answered_by(writer.on(&flow, ONE, self.shared.task, move |tx| step(tx, step_guard))).await
+    }
+
+    /// Looks up something of a job; `None` if the task was removed.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Connection, &Shared) -> rusqlite::Result<Option<T>> + Send + 'static,
+    ) -> Result<Option<T>, StoreError> {
+        if self.shared.is_removed() {
+            return Ok(None);
+        }
+        let (shared, flow) = (Arc::clone(&self.shared), self.shared.flow());
+        Ok(self.store.readers()?.query(&flow, move |db| look(db, &shared)).await?)
+    }
+
+    /// Returns the places of a change. What it deletes counts like what an addition writes, so that many deletions of large
+    /// jobs are not one batch.
+    async fn places_of(&self, id: JobId, change: Change) -> Result<usize, StoreError> {
+        match change {
+            Change::Cancel | Change::Redeliver => Ok(ONE),
+            Change::Delete | Change::Retry => {
+                let bytes = self.look_up(move |db, shared| reader::bytes(db, shared, id)).await?;
+                Ok(places::of_deleted(bytes.unwrap_or_default()))
+            }
+        }
     }
 }
 
@@ -63,9 +89,9 @@ where
 #[async_trait]
 impl TaskStore for SqliteTask {
     async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
-        let rules = Arc::clone(rules);
+        let (rules, places, flow) = (Arc::clone(rules), places::of_new(&jobs), self.shared.flow());
         let writer = self.store.writer().map_err(StoreError::from)?;
-        writer.on(self.shared.task, move |tx| tx.add(jobs, &rules, now)).await
+        writer.on(&flow, places, self.shared.task, move |tx| tx.add(jobs, &rules, now)).await
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
@@ -101,7 +127,8 @@ impl TaskStore for SqliteTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
-        let (task, writer) = (self.shared.task, self.store.writer()?);
+        let (task, writer, places) = (self.shared.task, self.store.writer()?, places::of_end(&finish.end));
+        let flow = self.shared.flow();
         retry_until_written(|is_first| {
             let (finish, rules) = (finish.clone(), Arc::clone(rules));
             // A later try claims no job: its attempt would start at the time of the first try.
@@ -114,39 +141,38 @@ impl TaskStore for SqliteTask {
                     finished
                 })
             };
-            guard.answered_by(writer.on(task, step))
+            guard.answered_by(writer.on(&flow, places, task, step))
         })
         .await
     }
 
     async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
-        let rules = Arc::clone(rules);
+        let (rules, places) = (Arc::clone(rules), self.places_of(id, change).await?);
+        let flow = self.shared.flow();
         let writer = self.store.writer().map_err(StoreError::from)?;
         let step = move |tx: &mut TaskTx<'_>| {
             let changed = tx.change(id, change, &rules, now);
             tx.state.rules = rules;
             changed
         };
-        writer.on(self.shared.task, step).await
+        writer.on(&flow, places, self.shared.task, step).await
     }
 
     async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
-        self.store.writer()?.on(self.shared.task, move |tx| tx.set_paused(paused).map(Ok)).await
+        let step = move |tx: &mut TaskTx<'_>| tx.set_paused(paused).map(Ok);
+        self.store.writer()?.on(&self.shared.flow(), ONE, self.shared.task, step).await
     }
 
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        Ok(self.store.readers()?.query(move |db| reader::job(db, &shared, id)).await?)
+        self.look_up(move |db, shared| reader::job(db, shared, id)).await
     }
 
     async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        Ok(self.store.readers()?.query(move |db| reader::peek(db, &shared, id, most)).await?)
+        self.look_up(move |db, shared| reader::peek(db, shared, id, most)).await
     }
 
     async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        Ok(self.store.readers()?.query(move |db| reader::history(db, &shared, id)).await?)
+        self.look_up(move |db, shared| reader::history(db, shared, id)).await
     }
 
     async fn claim_callbacks(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedCallbacks, StoreError> {
@@ -163,10 +189,11 @@ impl TaskStore for SqliteTask {
         delivery: Delivery,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let writer = self.store.writer()?;
+        let (writer, flow) = (self.store.writer()?, self.shared.flow());
         retry_until_written(|_| {
             let delivery = delivery.clone();
-            writer.on(self.shared.task, move |tx| tx.settle_callback(number, &delivery, now).map(Ok))
+            let step = move |tx: &mut TaskTx<'_>| tx.settle_callback(number, &delivery, now).map(Ok);
+            writer.on(&flow, ONE, self.shared.task, step)
         })
         .await
     }
@@ -181,32 +208,35 @@ impl TaskStore for SqliteTask {
     ) -> Result<SettledUnwanted, StoreError> {
         let rules = Arc::clone(rules);
         let step = move |tx: &mut TaskTx<'_>| tx.settle_unwanted(lane, after, most, &rules, now).map(Ok);
-        self.store.writer()?.on(self.shared.task, step).await
+        self.store.writer()?.on(&self.shared.flow(), places::of_many(most), self.shared.task, step).await
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
-        let writer = self.store.writer()?;
+        let (writer, places, flow) = (self.store.writer()?, places::of_lines(&lines), self.shared.flow());
         retry_until_written(|_| {
             let lines = lines.clone();
-            writer.on(self.shared.task, move |tx| tx.append_log(id, lines).map(Ok))
+            writer.on(&flow, places, self.shared.task, move |tx| tx.append_log(id, lines).map(Ok))
         })
         .await
     }
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
         let rules = Arc::clone(rules);
-        self.store.writer()?.on(self.shared.task, move |tx| tx.prune(most, &rules, now).map(Ok)).await
+        let step = move |tx: &mut TaskTx<'_>| tx.prune(most, &rules, now).map(Ok);
+        self.store.writer()?.on(&self.shared.flow(), places::of_many(most), self.shared.task, step).await
     }
 
     fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
         let all = &self.store.registry.kept;
         kept_bytes::has_room(self.shared.counts().bytes, more, rules.keep_bytes)
+            && self.shared.of_tenant.has_room_for(more)
             && kept_bytes::has_room(all.bytes(), more, all.most())
     }
 
     async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
         let (task, rules) = (self.shared.task, Arc::clone(rules));
-        self.store.writer()?.ask(move |writer_state| writer_state.make_room(task, more, most, &rules).map(Ok)).await
+        let step = move |writer_state: &mut WriterState<'_>| writer_state.make_room(task, more, most, &rules).map(Ok);
+        self.store.writer()?.ask_for(&self.shared.flow(), places::of_many(most), step).await
     }
 
     fn counts(&self) -> Counts {

@@ -5,6 +5,7 @@
 //! `keeping`.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -19,8 +20,9 @@ use super::ready_queue::ReadyQueue;
 use super::record::{CANCELLING, Orphan, Position, Record};
 use super::shared::{Live, Shared};
 use super::statements::{HotStatement, HotStatements};
+use super::tenant_books::TenantBook;
 use saggar_store::Notification;
-use saggar_store::{Counts, NextDue, Progress, Rules, StoreError};
+use saggar_store::{Counts, Needs, NextDue, Progress, Rules, StoreError};
 
 mod adding;
 mod applying;
@@ -39,6 +41,8 @@ pub(super) struct TaskState {
     pub(super) task: TaskNumber,
     pub(super) key: TaskKey,
     pub(super) shared: Arc<Shared>,
+    /// Shared by all tasks of the tenant.
+    pub(super) book: Rc<TenantBook>,
     pub(super) ready_queue: ReadyQueue,
     /// The running attempts of this process.
     pub(super) running: HashMap<JobId, Box<Attempt>, RandomState>,
@@ -91,7 +95,12 @@ pub(super) struct TaskTx<'a> {
 
 impl TaskState {
     /// Loads the state from the task's row.
-    pub(super) fn load(db: &Connection, row: &rusqlite::Row<'_>, limits: &Limits) -> rusqlite::Result<Self> {
+    pub(super) fn load(
+        db: &Connection,
+        row: &rusqlite::Row<'_>,
+        limits: &Limits,
+        book: impl FnOnce(&TaskKey) -> Rc<TenantBook>,
+    ) -> rusqlite::Result<Self> {
         let number = |column: &str| row.get::<_, i64>(column).map(from_i64);
         let count = |column: &str| number(column).map(|count| usize::try_from(count).unwrap_or(usize::MAX));
         let task = TaskNumber(row.get("task")?);
@@ -111,9 +120,14 @@ impl TaskState {
             paused: row.get("paused")?,
             first_ready_at: None,
         };
+        let book = book(&key);
+        book.change(Needs::default(), Needs { waiting: counts.waiting as u64, bytes: counts.bytes });
+        let last_number = number("last_number")?;
+        book.continue_after(last_number);
         Ok(Self {
             task,
-            shared: Arc::new(Shared::new(task, key.clone())),
+            shared: Arc::new(Shared::new(task, key.clone(), book.levels.clone())),
+            book,
             key,
             ready_queue: ReadyQueue::of(task, number("plain_from")?, limits),
             running: HashMap::default(),
@@ -125,7 +139,7 @@ impl TaskState {
             expiry_queue: ExpiryQueue::load(db, task)?,
             counts,
             last_id: number("last_id")?,
-            last_number: number("last_number")?,
+            last_number,
             last_callback: number("last_callback")?,
             last_chunk: number("last_chunk")?,
             opened_in: None,
@@ -140,8 +154,21 @@ impl TaskState {
         self.counts.bytes
     }
 
-    pub(super) fn last_number(&self) -> u64 {
-        self.last_number
+    /// Returns how many jobs there are.
+    pub(super) fn jobs(&self) -> u64 {
+        let Counts { waiting, running, success, failure, .. } = self.counts;
+        (waiting + running + success + failure) as u64
+    }
+
+    /// Returns what the jobs use of the tenant's quotas.
+    pub(super) fn needs(&self) -> Needs {
+        Needs { waiting: self.counts.waiting as u64, bytes: self.counts.bytes }
+    }
+
+    /// Makes other threads see the removal of the task.
+    pub(super) fn publish_removed(&self) {
+        self.shared.remove();
+        self.book.publish();
     }
 
     /// Takes over the state that is in memory only, after the batch `undone` was rolled back.
@@ -267,10 +294,18 @@ impl TaskState {
         }
     }
 
-    fn count_status(&mut self, from: Status, to: Status) {
+    /// Counts a job under its new status; `None` if the job does not exist yet, or no longer.
+    fn count_status(&mut self, from: Option<Status>, to: Option<Status>) {
         self.dirty = true;
-        *self.count_mut(from) -= 1;
-        *self.count_mut(to) += 1;
+        let before = self.counts.waiting as u64;
+        if let Some(from) = from {
+            *self.count_mut(from) -= 1;
+        }
+        if let Some(to) = to {
+            *self.count_mut(to) += 1;
+        }
+        let waiting = |waiting| Needs { waiting, bytes: 0 };
+        self.book.change(waiting(before), waiting(self.counts.waiting as u64));
     }
 }
 
@@ -296,10 +331,10 @@ impl TaskTx<'_> {
         self.state.ready_queue.next_due(self.db, self.batch_context.seq)
     }
 
-    /// Returns the store's next number, for a job or a position.
+    /// Returns the tenant's next number, for a job or a position.
     fn next_number(&mut self) -> u64 {
         self.state.dirty = true;
-        self.state.last_number = self.batch_context.next_number();
+        self.state.last_number = self.state.book.next_number();
         self.state.last_number
     }
 

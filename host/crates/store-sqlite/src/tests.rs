@@ -16,6 +16,7 @@ use saggar_store::conformance::{Location, Locations, differential};
 use saggar_store::{
     Change, End, Finish, Hint, ListQuery, NewJob, NextDue, Observer, Rules, Store, StoreError, StoreEvent, TaskStore,
 };
+use saggar_tenant::{Flow, Tenant};
 
 mod busy;
 mod conformance;
@@ -24,6 +25,7 @@ mod durable;
 mod gone;
 mod load;
 mod power;
+mod sharing;
 mod simulated;
 mod undoing;
 mod undone;
@@ -272,12 +274,14 @@ async fn a_lookup_that_panics_does_not_fail_the_store() {
     let files = Directory::fresh();
     let store = files.store();
     let readers = store.inner.readers().unwrap();
+    let flow = Flow::new(Tenant::new("a"), "it");
     // More often than there are threads.
     for _ in 0..9 {
-        let found = readers.query(|_| -> rusqlite::Result<()> { panic!("on purpose") }).await;
+        let found = readers.query(&flow, |_| -> rusqlite::Result<()> { panic!("on purpose") }).await;
         assert!(matches!(found, Err(SqliteError::Panicked)), "{found:?}");
     }
-    let tables = readers.query(|db| db.query_row("SELECT count(*) FROM tasks", [], |row| row.get::<_, i64>(0))).await;
+    let count = |db: &rusqlite::Connection| db.query_row("SELECT count(*) FROM tasks", [], |row| row.get::<_, i64>(0));
+    let tables = readers.query(&flow, count).await;
     assert_eq!(tables.unwrap(), 0);
     assert!(!store.has_failed());
 }

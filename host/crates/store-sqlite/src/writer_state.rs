@@ -14,7 +14,12 @@ use super::record::{CANCELLING, Orphan, Record};
 use super::shared::{Registry, Shared};
 use super::statements::Statements;
 use super::task_state::{TaskState, TaskTx};
-use saggar_store::{CallbackNumber, Observer, Pruned, Rules, kept_bytes};
+use super::tenant_books::TenantBooks;
+use saggar_store::{CallbackNumber, Observer, Rules};
+
+mod evicting;
+
+mod removing;
 
 pub(super) struct WriterState<'c> {
     pub(super) db: &'c Connection,
@@ -24,7 +29,13 @@ pub(super) struct WriterState<'c> {
     pub(super) batch_context: BatchContext,
     /// The tasks that the current batch has touched.
     touched: Vec<TaskNumber>,
+    /// The tasks that the current batch has removed.
+    removed: Vec<TaskState>,
+    /// The highest number that a task has or had in this process. A handle of a removed task has its number, so no
+    /// other task gets it.
+    last_task: i64,
     registry: Arc<Registry>,
+    books: TenantBooks,
     limits: Limits,
 }
 
@@ -39,15 +50,17 @@ impl<'c> WriterState<'c> {
             }
         }
         writer_state.registry.kept.set(writer_state.batch_context.kept_bytes);
+        writer_state.books.publish();
         Ok(writer_state)
     }
 
     fn read(db: &'c Connection, registry: Arc<Registry>, limits: Limits, seq: u64) -> rusqlite::Result<Self> {
         let mut tasks: HashMap<TaskNumber, TaskState, RandomState> = HashMap::default();
+        let mut books = TenantBooks::default();
         let mut statement = db.prepare("SELECT * FROM tasks")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let state = TaskState::load(db, row, &limits)?;
+            let state = TaskState::load(db, row, &limits, |key| books.of(&key.tenant, &registry.levels))?;
             tasks.insert(state.task, state);
         }
         let claims = BatchContext::read_claims(db)?;
@@ -67,11 +80,12 @@ impl<'c> WriterState<'c> {
                 state.orphans.push(orphan);
             }
         }
-        let last_number = tasks.values().map(TaskState::last_number).max().unwrap_or(0);
-        let mut batch_context = BatchContext::load(db, seq, last_number, count)?;
+        let mut batch_context = BatchContext::load(db, seq, count)?;
         batch_context.kept_bytes = tasks.values().map(TaskState::kept_bytes).sum();
         batch_context.running = tasks.values().map(|state| state.orphans.len()).sum();
         let by_key = tasks.values().map(|state| (state.key.clone(), state.task)).collect();
+        let removed: i64 = db.query_row("SELECT coalesce(max(task), 0) FROM removed_tasks", [], |row| row.get(0))?;
+        let last_task = tasks.keys().map(|task| task.0).max().unwrap_or(0).max(removed);
         Ok(Self {
             db,
             statements: Statements::prepare(db)?,
@@ -79,7 +93,10 @@ impl<'c> WriterState<'c> {
             by_key,
             batch_context,
             touched: Vec::new(),
+            removed: Vec::new(),
+            last_task,
             registry,
+            books,
             limits,
         })
     }
@@ -93,6 +110,9 @@ impl<'c> WriterState<'c> {
                 state.undo_mark(mark);
             }
         }
+        // No task that this process has had may be taken for another one.
+        fresh.last_task = self.last_task;
+        self.tasks.extend(self.removed.drain(..).map(|state| (state.task, state)));
         for (task, state) in &mut fresh.tasks {
             let Some(before) = self.tasks.get_mut(task) else { continue };
             state.inherit(before, self.batch_context.seq);
@@ -107,6 +127,7 @@ impl<'c> WriterState<'c> {
             state.shared.clear();
             state.publish(self.db, fresh.batch_context.seq)?;
         }
+        fresh.books.publish();
         *self = fresh;
         Ok(())
     }
@@ -120,45 +141,6 @@ impl<'c> WriterState<'c> {
         }
         let (statements, batch_context) = (&mut self.statements, &mut self.batch_context);
         Some(TaskTx { db: self.db, statements, state, batch_context, limits: &self.limits })
-    }
-
-    /// Removes ended jobs so that `more` bytes fit into the task, and into the store.
-    pub(super) fn make_room(
-        &mut self,
-        task: TaskNumber,
-        more: u64,
-        most: usize,
-        rules: &Rules,
-    ) -> rusqlite::Result<Pruned> {
-        let Some(mut tx) = self.tx(task) else { return Ok(Pruned::default()) };
-        let pruned = tx.make_room(more, most, rules)?;
-        if pruned.more { Ok(pruned) } else { self.make_room_in_all(more, most, pruned) }
-    }
-
-    /// Continues after `pruned` until `more` bytes fit into the store, or the work reaches `most`: removes the jobs
-    /// that ended first, of any task.
-    fn make_room_in_all(&mut self, more: u64, most: usize, mut pruned: Pruned) -> rusqlite::Result<Pruned> {
-        let mut work = pruned.jobs;
-        while kept_bytes::lacks_room(self.batch_context.kept_bytes, more, self.registry.kept.most()) {
-            let mut ends = Vec::new();
-            for (task, state) in &mut self.tasks {
-                ends.extend(state.first_ended(self.db)?.map(|(ended_at, _)| (ended_at, *task)));
-            }
-            ends.sort_unstable();
-            let Some((_, first)) = ends.first() else { break };
-            let next = ends.get(1).map_or(Timestamp(u64::MAX), |(ended_at, _)| *ended_at);
-            let Some(mut tx) = self.tx(*first) else { break };
-            while tx.state.first_ended(tx.db)?.is_some_and(|(ended_at, _)| ended_at <= next)
-                && kept_bytes::lacks_room(tx.batch_context.kept_bytes, more, tx.batch_context.keep_bytes)
-            {
-                if work >= most {
-                    return Ok(Pruned { more: true, ..pruned });
-                }
-                let Some((removed, effort)) = tx.remove_first_ended()? else { break };
-                (pruned, work) = (pruned.and(removed), work + effort);
-            }
-        }
-        Ok(pruned)
     }
 
     /// Opens a task, and creates it if it does not exist.
@@ -181,14 +163,17 @@ impl<'c> WriterState<'c> {
     }
 
     fn make(&mut self, key: &TaskKey) -> rusqlite::Result<TaskNumber> {
-        if self.tasks.len() as i64 >= MOST_TASKS {
+        if self.last_task >= MOST_TASKS {
             return Err(rusqlite::Error::IntegralValueOutOfRange(0, MOST_TASKS));
         }
-        let sql = "INSERT INTO tasks (tenant, name) VALUES (?1, ?2)";
-        self.db.prepare_cached(sql)?.execute(params![&*key.tenant, &*key.task])?;
-        let number = self.db.last_insert_rowid();
+        self.last_task += 1;
+        let number = self.last_task;
+        let sql = "INSERT INTO tasks (task, tenant, name) VALUES (?1, ?2, ?3)";
+        self.db.prepare_cached(sql)?.execute(params![number, &*key.tenant, &*key.task])?;
         let mut statement = self.db.prepare_cached("SELECT * FROM tasks WHERE task = ?1")?;
-        let mut state = statement.query_row([number], |row| TaskState::load(self.db, row, &self.limits))?;
+        let (books, levels) = (&mut self.books, &self.registry.levels);
+        let book = |key: &TaskKey| books.of(&key.tenant, levels);
+        let mut state = statement.query_row([number], |row| TaskState::load(self.db, row, &self.limits, book))?;
         state.is_entered = false;
         let task = state.task;
         self.tasks.insert(task, state);
@@ -231,9 +216,14 @@ impl<'c> WriterState<'c> {
         for task in self.touched.drain(..) {
             let Some(state) = self.tasks.get_mut(&task) else { continue };
             state.publish(self.db, seq)?;
+            state.book.publish();
             if !std::mem::replace(&mut state.is_entered, true) {
                 self.registry.enter(Arc::clone(&state.shared));
             }
+        }
+        for state in self.removed.drain(..) {
+            self.registry.leave(&state.shared);
+            state.publish_removed();
         }
         self.registry.kept.set(self.batch_context.kept_bytes);
         self.batch_context.committed();

@@ -17,6 +17,7 @@ use crate::{
 
 mod adding;
 mod attempts;
+mod auditing;
 mod bounding;
 mod callbacks;
 mod cancelling;
@@ -31,9 +32,11 @@ mod process_death;
 pub mod promises;
 mod reading;
 mod ready_queue;
+mod removing;
 mod retention;
 mod retrying;
 mod shared;
+mod tenants;
 mod unwanted;
 
 use observed::{Observed, ObservedEnd};

@@ -97,7 +97,9 @@ pub trait TaskStore: Send + Sync + 'static {
     /// have their positions); [`AddError::DelayedFull`] if some are new and delayed, and more than `rules.delayed_size`
     /// would exist, retries included; [`AddError::KeepBytesExceeded`] if some are new and all stored jobs would then
     /// take more bytes than `rules.keep_bytes`, or than [`Store::set_keep_bytes`] allows; then for the first new job to
-    /// which it applies [`AddError::InvalidId`], [`AddError::DuplicateId`] or [`AddError::IdsExhausted`].
+    /// which it applies [`AddError::InvalidId`], [`AddError::DuplicateId`] or [`AddError::IdsExhausted`]; then
+    /// [`AddError::QuotaExceeded`] if some are new and the tenant would then have more waiting jobs, or more bytes, than
+    /// its quotas allow ([`Store::tenant_levels`]).
     ///
     /// Tests: `naming::reusing_a_key_for_another_job_is_refused`, `adding::a_full_queue_refuses_new_jobs`,
     /// `adding::jobs_on_hold_count_as_ready`, `adding::delayed_jobs_have_their_own_limit`,
@@ -299,10 +301,11 @@ pub trait TaskStore: Send + Sync + 'static {
     ///
     /// Stops when it has done as much work as the removal of `most` jobs, or a little more, so that no step blocks
     /// others for long. Each examined job counts as one, whether it is removed or was retried or deleted since it
-    /// ended, and the lines of its log count with it ([`Pruned::LINES_LIKE_A_JOB`]). [`Pruned::more`] says whether it
-    /// stopped for that reason, however many jobs it removed.
+    /// ended, and the lines of its log and its bytes count with it ([`Pruned::more_work`]). [`Pruned::more`] says
+    /// whether it stopped for that reason, however many jobs it removed.
     ///
-    /// Tests: `retention::pruning_counts_examined_jobs_and_long_logs_as_work`.
+    /// Tests: `retention::pruning_counts_examined_jobs_and_long_logs_as_work`,
+    /// `retention::pruning_and_eviction_count_bytes_as_work`.
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError>;
 
     /// Returns whether `more` bytes can be added to the task without removing anything first, with some room to spare.
@@ -314,13 +317,14 @@ pub trait TaskStore: Send + Sync + 'static {
 
     /// Evicts ended jobs without pending callbacks, whatever their retention, until there is room for `more` bytes; a
     /// deferred callback that is not claimed is dropped with its job ([`Pruned::undelivered`]), as by
-    /// [`prune`](Self::prune). Evicts jobs of this task while its own limit requires it, and jobs of any task while the store's limit does, in each
-    /// case those that ended first. Evicts none if so many bytes can never be stored. Bounded by `most` as
+    /// [`prune`](Self::prune). Evicts jobs of this task while its own limit requires it, jobs of any task
+    /// of its tenant while the tenant's quota does, and jobs of any task while the store's limit does, in each case
+    /// those that ended first. Evicts none if so many bytes can never be stored. Bounded by `most` as
     /// [`prune`](Self::prune) is; [`Pruned::more`] says whether it stopped for that reason.
     ///
     /// Tests: `bounding::the_jobs_that_ended_first_are_evicted`, `bounding::unfinished_jobs_are_not_evicted`,
     /// `bounding::evicted_jobs_with_a_deferred_callback_are_counted`,
-    /// `bounding::the_byte_limit_of_the_store_covers_all_tasks`.
+    /// `bounding::the_byte_limit_of_the_store_covers_all_tasks`, `tenants::room_is_made_among_the_jobs_of_the_tenant`.
     async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError>;
 
     /// Returns the job counts per status, for people and metrics. In a store that is not shared, they reflect a step

@@ -14,9 +14,10 @@ pub mod conformance;
 pub use contract::{Hint, Notification, Observer, Store, StoreEvent, StoreHealth, TaskStore};
 pub use memory::MemoryStore;
 pub use record::{
-    AddError, Added, AttemptRecord, Attempts, BadCursor, CallbackBackoff, CallbackKind, CallbackNumber,
-    CallbackPosition, Change, ChangeError, Claimed, ClaimedCallback, ClaimedCallbacks, ClaimedJob, Cost, Counts,
-    Cursor, Delivery, End, EndResult, Finish, Finished, History, Job, JobCallback, JobLog, KeyOwner, KeyReuse, Lane,
-    ListOrder, ListQuery, ListedJob, LogBudget, LogLine, NewJob, NextDue, Origin, Page, Peek, Progress, Pruned,
-    Retention, Rules, SettledUnwanted, StoreError, kept_bytes,
+    AddError, Added, AttemptRecord, Attempts, AuditEntry, AuditLimits, AuditPage, AuditQuery, AuditSize, BadCursor,
+    CallbackBackoff, CallbackKind, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallback,
+    ClaimedCallbacks, ClaimedJob, Cost, Counts, Cursor, Delivery, End, EndResult, Finish, Finished, History, Job,
+    JobCallback, JobLog, KeyOwner, KeyReuse, Lane, ListOrder, ListQuery, ListedJob, LogBudget, LogLine, Needs, NewJob,
+    NextDue, Origin, Page, Peek, Progress, Pruned, Retention, Rules, SettledUnwanted, StoreError, TenantLevels,
+    kept_bytes,
 };

@@ -1,7 +1,7 @@
 //! The memory store: the fastest store, lost with the process. The reference in the tests of other stores.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
@@ -10,11 +10,13 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use crate::kept_bytes::KeptBytes;
 use crate::{
-    AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
-    Delivery, Finish, Finished, History, Job, Lane, ListQuery, LogLine, NewJob, Notification, Observer, Page, Peek,
-    Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore,
+    AddError, Added, AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, CallbackPosition, Change,
+    ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, Finish, Finished, History, Job, Lane, ListQuery, LogLine,
+    NewJob, Notification, Observer, Page, Peek, Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore,
+    TenantLevels,
 };
 
+mod audit;
 mod expiry_queue;
 mod listing;
 mod names;
@@ -25,17 +27,22 @@ mod room;
 mod status_index;
 mod task_state;
 
+use audit::AuditLog;
 use task_state::{Kept, TaskState};
 
 /// A store in memory. Each task has its own lock. No step waits for anything else, so every future is ready when it is
 /// first polled, and a future that is dropped before that had no effect.
 pub struct MemoryStore {
     tasks: Arc<Tasks>,
-    /// The insertion number of the last added job, over all tasks.
-    numbers: Arc<AtomicU64>,
+    /// What is left of removed tasks, until it is freed.
+    removed: Mutex<Vec<TaskState>>,
+    /// The insertion number of the last added job of each tenant, over all its tasks.
+    numbers: Arc<Mutex<HashMap<Arc<str>, Arc<AtomicU64>>>>,
     kept: Arc<KeptBytes>,
+    tenants: Arc<Mutex<HashMap<Arc<str>, TenantLevels>>>,
     /// How many delayed jobs one step promotes, so that a thousand jobs due at once do not block other callers.
     promoted_at_once: usize,
+    audit: Arc<Mutex<AuditLog>>,
 }
 
 type Tasks = Mutex<HashMap<TaskKey, Arc<MemoryTask>>>;
@@ -53,7 +60,8 @@ impl MemoryStore {
     }
 
     fn promoting(promoted_at_once: usize) -> Self {
-        Self { tasks: Arc::default(), numbers: Arc::default(), kept: Arc::default(), promoted_at_once }
+        let (tasks, removed, numbers, kept, tenants, audit) = Default::default();
+        Self { tasks, removed, numbers, kept, tenants, promoted_at_once, audit }
     }
 
     /// Returns a store with the jobs that a durable store would contain if the process died now, and leaves this one
@@ -61,9 +69,16 @@ impl MemoryStore {
     #[cfg(any(test, feature = "conformance"))]
     #[must_use]
     pub fn die(&self) -> Self {
-        let (numbers, kept) = (Arc::clone(&self.numbers), Arc::clone(&self.kept));
-        let next = Self { tasks: Arc::default(), numbers, kept, promoted_at_once: self.promoted_at_once };
-        let tasks = self.tasks.lock().drain().map(|(key, task)| (key, next.task(task.state.lock().die()))).collect();
+        let (numbers, kept, tenants) = (Arc::clone(&self.numbers), Arc::clone(&self.kept), Arc::clone(&self.tenants));
+        let (promoted_at_once, audit) = (self.promoted_at_once, Arc::clone(&self.audit));
+        let removed = Mutex::new(std::mem::take(&mut *self.removed.lock()));
+        let next = Self { tasks: Arc::default(), removed, numbers, kept, tenants, promoted_at_once, audit };
+        let die = |(key, task): (TaskKey, Arc<MemoryTask>)| {
+            let state = task.state.lock().die();
+            let task = next.task(&key, state);
+            (key, task)
+        };
+        let tasks = self.tasks.lock().drain().map(die).collect();
         *next.tasks.lock() = tasks;
         next
     }
@@ -78,12 +93,15 @@ impl MemoryStore {
         }
     }
 
-    fn task(&self, mut state: TaskState) -> Arc<MemoryTask> {
+    fn task(&self, key: &TaskKey, mut state: TaskState) -> Arc<MemoryTask> {
         state.promoted_at_once = self.promoted_at_once;
         state.kept.of_all = Arc::clone(&self.kept);
-        let bytes = state.kept.clone();
-        let (state, numbers, others) = (Mutex::new(state), Arc::clone(&self.numbers), Arc::downgrade(&self.tasks));
-        Arc::new(MemoryTask { state, notifier: Mutex::default(), numbers, others, bytes })
+        state.kept.of_tenant = self.tenant_levels(&key.tenant);
+        let (tenant, bytes) = (Arc::clone(&key.tenant), state.kept.clone());
+        let numbers = Arc::clone(self.numbers.lock().entry(Arc::clone(&tenant)).or_default());
+        let (state, others) = (Mutex::new(state), Arc::downgrade(&self.tasks));
+        let is_removed = AtomicBool::new(false);
+        Arc::new(MemoryTask { state, is_removed, notifier: Mutex::default(), tenant, numbers, others, bytes })
     }
 }
 
@@ -109,7 +127,7 @@ impl Store for MemoryStore {
         observer: Arc<dyn Observer>,
     ) -> Result<Arc<dyn TaskStore>, StoreError> {
         let opened =
-            Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(|| self.task(TaskState::default())));
+            Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(|| self.task(task, TaskState::default())));
         opened.notifier.lock().observer = Some(observer);
         opened.step(|state| state.open(rules, now));
         Ok(opened)
@@ -121,6 +139,23 @@ impl Store for MemoryStore {
 
     async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
         Ok(self.tasks.lock().keys().cloned().collect())
+    }
+
+    async fn remove_tenant(&self, tenant: &str) -> Result<u64, StoreError> {
+        let removed: Vec<_> = self.tasks.lock().extract_if(|key, _| *key.tenant == *tenant).collect();
+        let states: Vec<TaskState> = removed.iter().map(|(_, task)| task.remove()).collect();
+        let jobs = states.iter().map(TaskState::jobs).sum();
+        self.removed.lock().extend(states);
+        Ok(jobs)
+    }
+
+    async fn free_removed(&self, most: usize) -> Result<bool, StoreError> {
+        let mut removed = self.removed.lock();
+        let Some(state) = removed.last_mut() else { return Ok(false) };
+        if state.drop_records(most) < most {
+            removed.pop();
+        }
+        Ok(!removed.is_empty())
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
@@ -143,14 +178,42 @@ impl Store for MemoryStore {
     fn kept_bytes(&self) -> u64 {
         self.kept.bytes()
     }
+
+    fn tenant_levels(&self, tenant: &str) -> TenantLevels {
+        let mut tenants = self.tenants.lock();
+        match tenants.get(tenant) {
+            Some(levels) => levels.clone(),
+            None => tenants.entry(tenant.into()).or_default().clone(),
+        }
+    }
+
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
+        self.audit.lock().append(entries);
+        Ok(())
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        Ok(self.audit.lock().page(query))
+    }
+
+    async fn remove_audit(&self, tenant: &str, most: usize) -> Result<bool, StoreError> {
+        Ok(self.audit.lock().remove(tenant, most))
+    }
+
+    fn set_audit_limits(&self, limits: AuditLimits) {
+        self.audit.lock().set_limits(limits);
+    }
 }
 
-/// One task's state behind its lock, with the insertion counter of all tasks.
+/// One task's state behind its lock, with the insertion counter of its tenant's tasks.
 struct MemoryTask {
     state: Mutex<TaskState>,
+    /// Set under the lock of the state, which is empty then.
+    is_removed: AtomicBool,
     /// Locked by a step before it releases the state, and until its notifications are sent. So they are sent in the order
     /// of the steps, while the next step is already done.
     notifier: Mutex<Notifier>,
+    tenant: Arc<str>,
     /// Read without the lock.
     bytes: Kept,
     numbers: Arc<AtomicU64>,
@@ -166,6 +229,20 @@ struct Notifier {
 }
 
 impl MemoryTask {
+    /// Removes the task; returns its state.
+    fn remove(&self) -> TaskState {
+        let mut state = self.state.lock();
+        self.is_removed.store(true, Ordering::Relaxed);
+        let removed = state.remove();
+        self.notifier.lock().observer = None;
+        removed
+    }
+
+    /// Refuses steps on a removed task.
+    fn check(&self) -> Result<(), StoreError> {
+        if self.is_removed.load(Ordering::Relaxed) { Err(StoreError::TaskRemoved) } else { Ok(()) }
+    }
+
     /// Performs a step that may notify the observer.
     fn step<T>(&self, step: impl FnOnce(&mut TaskState) -> T) -> T {
         let mut state = self.state.lock();
@@ -188,10 +265,15 @@ impl MemoryTask {
 #[async_trait]
 impl TaskStore for MemoryTask {
     async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
-        self.step(|state| state.add(jobs, rules, now, &self.numbers))
+        // Under the lock, because nothing may be added to a removed task.
+        self.step(|state| {
+            self.check()?;
+            state.add(jobs, rules, now, &self.numbers)
+        })
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.check()?;
         self.state.lock().claim(most, now)
     }
 
@@ -214,14 +296,17 @@ impl TaskStore for MemoryTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
+        self.check()?;
         self.step(|state| state.finish(finish, claim_next, rules, now))
     }
 
     async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
+        self.check()?;
         self.step(|state| state.change(id, change, rules, now))
     }
 
     async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
+        self.check()?;
         self.step(|state| state.set_paused(paused));
         Ok(())
     }
@@ -244,6 +329,7 @@ impl TaskStore for MemoryTask {
     }
 
     async fn claim_callbacks(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedCallbacks, StoreError> {
+        self.check()?;
         Ok(self.state.lock().claim_callbacks(lane, most, now))
     }
 
@@ -253,6 +339,7 @@ impl TaskStore for MemoryTask {
         delivery: Delivery,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        self.check()?;
         self.step(|state| state.settle_callback(number, delivery, now));
         Ok(())
     }
@@ -265,15 +352,18 @@ impl TaskStore for MemoryTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<SettledUnwanted, StoreError> {
+        self.check()?;
         Ok(self.step(|state| state.settle_unwanted(lane, after, most, rules, now)))
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
+        self.check()?;
         self.step(|state| state.append_log(id, lines));
         Ok(())
     }
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
+        self.check()?;
         Ok(self.state.lock().prune(most, rules, now))
     }
 
@@ -282,9 +372,19 @@ impl TaskStore for MemoryTask {
     }
 
     async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
-        let pruned = self.state.lock().make_room(more, most, rules);
-        let others = self.others.upgrade().filter(|_| !pruned.more);
-        Ok(others.map_or(pruned, |others| room::make(&others, &self.state, more, most, pruned)))
+        self.check()?;
+        let mut pruned = self.state.lock().make_room(more, most, rules);
+        let Some(others) = self.others.upgrade() else { return Ok(pruned) };
+        let lacking: [(Option<&str>, &dyn Fn() -> bool); 2] = [
+            (Some(&*self.tenant), &|| self.bytes.lacks_room_in_tenant(more)),
+            (None, &|| self.bytes.lacks_room_in_all(more)),
+        ];
+        for (tenant, lacks) in lacking {
+            if !pruned.more {
+                pruned = room::make(&others, tenant, lacks, most, pruned);
+            }
+        }
+        Ok(pruned)
     }
 
     fn counts(&self) -> Counts {

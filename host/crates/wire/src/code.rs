@@ -70,10 +70,18 @@ codes! {
         "The route accepts a body with one `Content-Type: application/json` and without `Content-Encoding`.";
     Unauthorized 401 "unauthorized" "Unauthorized"
         "The request has no bearer token, or an unknown one.";
+    TokenExpired 401 "token-expired" "Token expired"
+        "The token has expired; the operator of the host can give a new one, or the same one a later `expires`.";
     Forbidden 403 "forbidden" "Forbidden"
-        "The token's role does not allow this; `read` may look up, `write` may also add and change jobs, `admin` may also pause tasks and reload the app.";
+        "The token's role does not allow this; `read` may look up, `write` may also add and change jobs, `admin` may also pause tasks, reload the app and read the audit, `operator` may also see, reload and remove all tenants.";
     ForeignOrigin 403 "foreign-origin" "Foreign origin"
         "A host without tokens answers only requests to a loopback address that do not come from a web page of another site.";
+    TenantRequired 400 "tenant-required" "Tenant required"
+        "The request is an operator's, who may ask for any tenant, and does not say which; name one in the header `Saggar-Tenant`.";
+    UnknownTenant 404 "unknown-tenant" "Unknown tenant"
+        "The host runs no tenant of this name that the token has access to.";
+    TenantConfigured 409 "tenant-configured" "Tenant is configured"
+        "The data of a tenant can be removed only when the host does not run it any more: take it out of the configuration, reload the host, and ask again. Nothing was removed.";
     InvalidArgs 400 "invalid-args" "Invalid arguments"
         "`args` is one JSON array of at most 4 MiB, nested at most 128 levels deep.";
     UnknownTask 404 "unknown-task" "Unknown task"
@@ -88,6 +96,8 @@ codes! {
         "The task has as many ready jobs as its `size` allows, or as many delayed ones as its `delayed_size` allows; nothing was added. Try again after `Retry-After` seconds.";
     KeepBytesExceeded 429 "keep-bytes-exceeded" "Too many bytes stored"
         "`keep_bytes` of the task or of the host is reached, and there is no ended job to evict; nothing was added. Try again after `Retry-After` seconds.";
+    QuotaExceeded 429 "quota-exceeded" "Quota exceeded"
+        "A quota of the tenant does not suffice, and nothing was done; `quota` names it. Try again after `Retry-After` seconds; without that header, the request asks for more at once than the quota ever allows.";
     KeyReused 409 "key-reused" "Key of another job"
         "A job with this `Idempotency-Key` or `key` has other arguments, another priority or another `unique`; nothing was added.";
     DuplicateId 409 "duplicate-id" "Id taken"
@@ -160,13 +170,15 @@ impl Code {
                 | Self::InvalidBody
                 | Self::InvalidHeader
                 | Self::InvalidPath
+                | Self::TenantRequired
+                | Self::UnknownTenant
         )
     }
 
     /// Returns the seconds after which to try again; `None` if waiting alone cannot help.
     pub fn retry_after_s(self) -> Option<u32> {
         match self {
-            Self::QueueFull | Self::KeepBytesExceeded | Self::Overloaded => Some(1),
+            Self::QueueFull | Self::KeepBytesExceeded | Self::QuotaExceeded | Self::Overloaded => Some(1),
             // A restart takes seconds. People have to free space and to stop other programs.
             Self::Stopping | Self::StoreFull | Self::StoreBusy | Self::TaskPreparing | Self::NextTimeout => Some(5),
             _ => None,

@@ -4,6 +4,7 @@
 
 mod add;
 mod attempt;
+mod audit;
 mod code;
 mod event;
 mod job;
@@ -14,9 +15,11 @@ mod problem;
 mod reload;
 mod streamed;
 mod task;
+mod tenant;
 
 pub use add::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, MAX_BATCH, Unique, UniqueScope};
 pub use attempt::{Attempt, Attempts, Cost};
+pub use audit::{Audit, AuditEntry, AuditPageQuery};
 pub use code::Code;
 pub use event::{EventGap, JobEvent, JobEventKind, LogEnd, Reached};
 pub use job::{
@@ -31,4 +34,7 @@ pub use reload::{Diagnostic, LastReload, ReloadStatus, Reloaded, Severity};
 pub use streamed::{StreamedEvent, StreamedLine};
 pub use task::{
     Counts, NotReady, OrphanedTask, Rate, Rates, Readiness, Task, TaskState, TaskStates, TaskSummary, Tasks,
+};
+pub use tenant::{
+    FailedTenant, HostInfo, Me, Quota, ReloadedTenants, RemovedTenant, Tenant, TenantState, Tenants, TokenRole,
 };

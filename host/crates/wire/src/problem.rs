@@ -20,6 +20,9 @@ pub struct Problem {
     pub code: String,
     /// The path of the request.
     pub instance: String,
+    /// The quota of the tenant that does not suffice, for the code `quota-exceeded`; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<String>,
     /// The first 100 problems of the app, for the code `reload-failed`; absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Diagnostic>,

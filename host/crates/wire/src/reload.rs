@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::ReloadedTenants;
+
 /// What a reload has changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reloaded {
@@ -22,6 +24,10 @@ pub struct Reloaded {
     pub warnings: Vec<Diagnostic>,
     /// How long the reload took.
     pub duration_ms: u64,
+    /// What a reload of the whole host has done to its tenants; the tasks and plugins above are those of all of them, each
+    /// with `TENANT/` before its name. Absent for a reload of one app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<ReloadedTenants>,
 }
 
 /// The severity of a problem of the app.

@@ -75,6 +75,8 @@ pub struct TaskSummary {
     pub problem: Option<String>,
     /// Whether it is paused, so that no attempt begins.
     pub paused: bool,
+    /// The quota of the tenant because of which no more attempts begin now, such as `running`; null if attempts begin.
+    pub held_by: Option<String>,
     /// Its job counts.
     pub counts: Counts,
     /// Its rates.
@@ -150,6 +152,8 @@ pub struct Task {
     pub problem: Option<String>,
     /// Whether it is paused, so that no attempt begins.
     pub paused: bool,
+    /// The quota of the tenant because of which no more attempts begin now, such as `running`; null if attempts begin.
+    pub held_by: Option<String>,
     /// Its job counts.
     pub counts: Counts,
     /// Its rates.

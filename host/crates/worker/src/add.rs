@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use saggar_job::{JobId, LogSource, Problem, Role};
 use saggar_queue::{Added, LogLine, NewJob};
 use saggar_sandbox::Answer;
+use saggar_tenant::RateQuota;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{AddError, MAX_DEPTH};
@@ -77,6 +78,7 @@ async fn add_checked(
     for (at, job) in jobs.iter().enumerate() {
         check_args(&job.args).map_err(|why| AddError::InvalidArgs { at, why })?;
     }
+    runtime.tenant.take(RateQuota::AddsPerSecond, jobs.len() as u64)?;
     let adding = runtime.traces.adding(runner.queue.key(), &mut jobs);
     let added = add_with_ids(runtime, runner, jobs, depth).await;
     adding.end(&added);
@@ -97,6 +99,7 @@ async fn add_with_ids(
     if depth >= MAX_DEPTH {
         return Err(AddError::TooDeep);
     }
+    runtime.tenant.check_cpu()?;
     let time = setup.task.sandbox.event_timeout.max(NEXT_TIME);
     let (deadline, all) = (Instant::now() + time, jobs.len());
     let mut logs = Vec::with_capacity(all);
@@ -107,7 +110,10 @@ async fn add_with_ids(
             script_ids.push(None);
             continue;
         }
-        let services = Arc::new(CallServices::of_id_source(runtime.clone(), job.trace_parent.clone(), depth + 1));
+        let (caller, access) = (runner.queue.key().clone(), runner.setup().task.sandbox.tasks);
+        let trace_parent = job.trace_parent.clone();
+        let services = CallServices::of_id_source(runtime.clone(), caller, access, trace_parent, depth + 1);
+        let services = Arc::new(services);
         // Boxed, because it would enlarge the future of every addition.
         let id = timeout_at(deadline, Box::pin(next(runner, services.clone(), depth))).await;
         let id = id.map_err(|_| AddError::NextTimeout { given: logs.len(), jobs: all, time })?;

@@ -8,6 +8,7 @@ use std::task::Poll;
 use saggar_job::{Ending, LogSource, Outcome, Problem, Role};
 use saggar_queue::{Claim, Cost, LogLine};
 use saggar_sandbox::{Answer, Call, Input, Report, Sandbox};
+use saggar_tenant::Flow;
 use tokio::sync::Notify;
 
 use crate::handler_sandboxes::HandlerSandboxes;
@@ -28,10 +29,10 @@ pub(crate) struct SlotSandboxes {
 
 impl SlotSandboxes {
     /// `None` if the plugins of the setup are not loaded; the slot then stays with its earlier setup.
-    pub(crate) fn new(setup: Arc<Setup>) -> Option<Self> {
+    pub(crate) fn new(setup: Arc<Setup>, flow: &Flow) -> Option<Self> {
         let loaded = setup.roles.get(&Role::Processor)?;
-        let sandbox = Sandbox::new(loaded.plugin.clone(), loaded.limits);
-        Some(Self { sandbox, handlers: HandlerSandboxes::new(setup) })
+        let sandbox = Sandbox::new(loaded.plugin.clone(), loaded.limits, flow.clone());
+        Some(Self { sandbox, handlers: HandlerSandboxes::new(setup, flow.clone()) })
     }
 }
 
@@ -53,7 +54,8 @@ pub(crate) async fn run(
     let trace_parent = span.as_ref().map_or(claim.trace_parent(), |span| Some(span.trace_parent())).cloned();
     let running = claim.running();
     let (task, id, attempt) = (claim.queue().key(), running.id(), running.attempt());
-    let services = Arc::new(CallServices::of_attempt(runtime.clone(), running.clone(), trace_parent));
+    let access = sandboxes.handlers.setup().task.sandbox.tasks;
+    let services = Arc::new(CallServices::of_attempt(runtime.clone(), running.clone(), access, trace_parent));
     let trace_id = trace_id(services.trace_parent.as_ref());
     tracing::debug!(%task, %id, attempt, trace_id, "an attempt begins");
     let mut reporter = Reporter::new(runtime, runner, claim, &services);

@@ -23,7 +23,8 @@ pub(crate) async fn deliver(
     input: Input,
 ) -> Option<Problem> {
     let (role, id) = (input.role(), key.id);
-    let services = Arc::new(CallServices::of_handler(runtime.clone(), key, about.trace_parent.cloned()));
+    let access = handlers.setup().task.sandbox.tasks;
+    let services = Arc::new(CallServices::of_handler(runtime.clone(), key, access, about.trace_parent.cloned()));
     let result = handlers.call(&runner.meters, about, input, services.clone()).await;
     let mut lines = services.log.finish(&*runtime.clock);
     let problem = match result {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use saggar_job::{JobId, Problem};
 use saggar_queue::{ChangeError, StoreError, WaitError};
+use saggar_tenant::QuotaExceeded;
 
 /// How deep calls of `next` that add jobs may nest.
 pub(crate) const MAX_DEPTH: u32 = 4;
@@ -68,6 +69,9 @@ pub enum AddError {
     /// Id sources add jobs to each other.
     #[error("`event.next` handlers that add jobs are nested more than {MAX_DEPTH} deep")]
     TooDeep,
+    /// A quota of the tenant is used up: too many jobs are added, or the guests that give the ids may not compute now.
+    #[error(transparent)]
+    QuotaExceeded(#[from] QuotaExceeded),
     /// The host is stopping.
     #[error("the host is stopping and takes no more jobs; add it again when it is back")]
     Stopping,
@@ -87,6 +91,7 @@ impl AddError {
             Self::NextFailed { .. } => "next-failed",
             Self::NextTimeout { .. } => "next-timeout",
             Self::TooDeep => "too-deep",
+            Self::QuotaExceeded(_) => "quota-exceeded",
             Self::Stopping => "stopping",
             // The contract has one code for ids that `next` must not return; 0 is one of them.
             Self::Queue(saggar_queue::AddError::InvalidId { .. }) => "duplicate-id",
@@ -104,7 +109,18 @@ impl AddError {
             | Self::TaskPreparing { .. }
             | Self::NextTimeout { .. }
             | Self::TooDeep
+            | Self::QuotaExceeded(_)
             | Self::Stopping => None,
+        }
+    }
+
+    /// Returns the quota that is used up, if that is the reason.
+    pub fn quota(&self) -> Option<&QuotaExceeded> {
+        match self {
+            Self::QuotaExceeded(exceeded) | Self::Queue(saggar_queue::AddError::QuotaExceeded(exceeded)) => {
+                Some(exceeded)
+            }
+            _ => None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use saggar_job::Role;
 use saggar_sandbox::{Answer, Call, CallError, Input, Sandbox, Services};
+use saggar_tenant::Flow;
 use tokio::sync::Semaphore;
 
 use crate::meters::Meters;
@@ -14,21 +15,31 @@ use crate::setup::{About, Setup};
 /// Sandboxes for roles of one setup.
 pub(crate) struct HandlerSandboxes {
     setup: Arc<Setup>,
+    flow: Flow,
     sandboxes: Vec<(Role, Sandbox)>,
 }
 
 impl HandlerSandboxes {
-    pub(crate) fn new(setup: Arc<Setup>) -> Self {
-        Self { setup, sandboxes: Vec::new() }
+    pub(crate) fn new(setup: Arc<Setup>, flow: Flow) -> Self {
+        Self { setup, flow, sandboxes: Vec::new() }
     }
 
     /// Switches to the `current` setup; keeps the earlier one if that is the same, or its plugins are not loaded.
     pub(crate) fn refreshed(self, current: Arc<Setup>) -> Self {
-        if Arc::ptr_eq(&current, &self.setup) || current.unready.is_some() { self } else { Self::new(current) }
+        if Arc::ptr_eq(&current, &self.setup) || current.unready.is_some() {
+            self
+        } else {
+            Self::new(current, self.flow)
+        }
     }
 
     pub(crate) fn setup(&self) -> &Arc<Setup> {
         &self.setup
+    }
+
+    /// Drops the instances if other sandboxes may need their capacity.
+    pub(crate) fn retire_if_scarce(&mut self) {
+        self.sandboxes.iter_mut().for_each(|(_, sandbox)| sandbox.retire_if_scarce());
     }
 
     /// Calls a handler. `None` if the task has no such handler.
@@ -45,7 +56,7 @@ impl HandlerSandboxes {
         let at = match self.sandboxes.iter().position(|(of, _)| *of == role) {
             Some(at) => at,
             None => {
-                self.sandboxes.push((role, Sandbox::new(loaded.plugin, loaded.limits)));
+                self.sandboxes.push((role, Sandbox::new(loaded.plugin, loaded.limits, self.flow.clone())));
                 self.sandboxes.len() - 1
             }
         };
@@ -58,13 +69,14 @@ impl HandlerSandboxes {
 
 /// Sandboxes for `next`, which runs on behalf of the caller that adds jobs: as many at once as there are permits.
 pub(crate) struct HandlerSandboxPool {
+    flow: Flow,
     permits: Semaphore,
     idle: Mutex<Vec<HandlerSandboxes>>,
 }
 
 impl HandlerSandboxPool {
-    pub(crate) fn new(sandboxes: u32) -> Self {
-        Self { permits: Semaphore::new(sandboxes.max(1) as usize), idle: Mutex::default() }
+    pub(crate) fn new(flow: Flow, sandboxes: u32) -> Self {
+        Self { flow, permits: Semaphore::new(sandboxes.max(1) as usize), idle: Mutex::default() }
     }
 
     /// Calls `next` under the setup that is current when its turn comes. Inside another call of `next` (`depth` above
@@ -81,10 +93,11 @@ impl HandlerSandboxPool {
         let idle = self.idle.lock().pop();
         let mut sandboxes = match idle {
             Some(sandboxes) => sandboxes.refreshed(setup()),
-            None => HandlerSandboxes::new(setup()),
+            None => HandlerSandboxes::new(setup(), self.flow.clone()),
         };
         let answer = sandboxes.call(meters, About { trace_parent, ..About::NOTHING }, Input::Next, services).await;
         if depth == 0 {
+            sandboxes.retire_if_scarce();
             self.idle.lock().push(sandboxes);
         }
         answer

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use saggar_definition::Task;
-use saggar_job::Role;
+use saggar_job::{Role, TaskKey};
 use saggar_queue::{Counts, TaskQueue};
 
 use crate::error::LookupError;
-use crate::meters;
-use crate::setup::Unready;
+use crate::meters::{self, TenantSums};
+use crate::setup::{Setup, Unready};
 use crate::task_runner::TaskRunner;
 use crate::worker::Worker;
 
@@ -21,6 +21,8 @@ pub struct OpenTask {
     pub queue: Arc<TaskQueue>,
     /// Why no attempt starts; `None` if attempts start.
     pub unready: Option<Unready>,
+    /// The quota of the tenant because of which no more attempts start now.
+    pub held_by: Option<&'static str>,
 }
 
 /// A task without a usable definition: its file is gone or has errors.
@@ -42,16 +44,17 @@ impl Orphan {
 }
 
 impl OpenTask {
-    fn of(runner: &TaskRunner) -> Self {
+    fn of(runner: &TaskRunner, held_by: Option<&'static str>) -> Self {
         let setup = runner.setup();
-        Self { task: setup.task.clone(), queue: runner.queue.clone(), unready: setup.unready.clone() }
+        Self { task: setup.task.clone(), queue: runner.queue.clone(), unready: setup.unready.clone(), held_by }
     }
 }
 
 impl Worker {
     /// Returns the open tasks, in the order of their ids.
     pub fn tasks(&self) -> Vec<OpenTask> {
-        self.0.runners.load().open.values().map(|runner| OpenTask::of(runner)).collect()
+        let held_by = self.0.gate.held_by();
+        self.0.runners.load().open.values().map(|runner| OpenTask::of(runner, held_by)).collect()
     }
 
     /// Returns whether a task is open. Cheap.
@@ -60,21 +63,40 @@ impl Worker {
         runners.open.contains_key(task) || runners.open.contains_key(&task.to_lowercase())
     }
 
-    /// Updates gauges in the recorder of the `metrics` facade. Call it before the recorder is read.
+    /// Updates gauges in the recorder of the `metrics` facade: of each task of a host with one app, else of the whole
+    /// tenant. Call it before the recorder is read.
     pub fn measure(&self) {
+        self.0.quota_meters.measure(&self.0.tenant);
+        if **self.0.tenant.name() != *TaskKey::DEFAULT_TENANT {
+            return self.measure_tenant();
+        }
         meters::measure_states(self.states());
         let runners = self.0.runners.load();
         for runner in runners.open.values() {
             let setup = runner.setup();
-            let roles = Role::ALL.into_iter().filter(|role| setup.roles.contains_key(role));
-            runner.meters.measure(&runner.queue.counters().totals(), roles);
+            runner.meters.measure(&runner.queue.counters().totals(), roles(&setup));
             runner.meters.measure_slots(setup.slots(), runner.queue.counts().running);
         }
-        for queue in self.0.queue.known().iter().filter(|queue| queue.key().tenant == self.0.tenant) {
+        for queue in &self.0.queue.known_of(self.0.tenant.name()) {
             if !runners.open.contains_key(&*queue.key().task) {
                 meters::measure_removed(queue);
             }
         }
+    }
+
+    fn measure_tenant(&self) {
+        let (runners, mut sums) = (self.0.runners.load(), TenantSums::default());
+        for runner in runners.open.values() {
+            let setup = runner.setup();
+            runner.meters.begin_roles(roles(&setup));
+            sums.slots += u64::from(setup.slots());
+            sums.peak_memory = sums.peak_memory.max(runner.meters.peak_memory());
+        }
+        for queue in self.0.queue.known_of(self.0.tenant.name()) {
+            sums.busy += queue.counts().running;
+            sums.processor_calls += meters::processor_calls(&queue.counters().totals());
+        }
+        meters::measure_tenant(self.0.tenant.name(), &sums, self.states());
     }
 
     /// Returns the number of tasks in each state.
@@ -95,7 +117,7 @@ impl Worker {
 
     /// Returns an open task.
     pub fn task(&self, task: &str) -> Result<OpenTask, LookupError> {
-        Ok(OpenTask::of(&*self.0.runner(task)?))
+        Ok(OpenTask::of(&*self.0.runner(task)?, self.0.gate.held_by()))
     }
 
     /// Returns the tasks whose definition is broken, and those without one that have jobs in the store, in the order of
@@ -103,7 +125,7 @@ impl Worker {
     pub fn orphans(&self) -> Vec<Orphan> {
         let runners = self.0.runners.load();
         let mut orphans = BTreeMap::new();
-        for queue in self.0.queue.orphans(&self.0.tenant) {
+        for queue in self.0.queue.orphans(self.0.tenant.name()) {
             let id = queue.key().task.to_string();
             orphans.insert(id.clone(), Orphan { id, queue: Some(queue), problem: None });
         }
@@ -114,4 +136,9 @@ impl Worker {
         }
         orphans.into_values().collect()
     }
+}
+
+/// Returns the roles that a task's plugins have.
+fn roles(setup: &Setup) -> impl Iterator<Item = Role> {
+    Role::ALL.into_iter().filter(|role| setup.roles.contains_key(role))
 }

@@ -21,8 +21,15 @@ const SETBACK: Duration = Duration::from_secs(1);
 /// Works until it is removed from the lane or the host stops, and no callback is due then.
 pub(crate) async fn run(runtime: Arc<Runtime>, runner: Arc<TaskRunner>, lane: Lane, permit: SlotPermit) {
     let Some(_working) = permit.acquire().await else { return };
-    let mut handlers = HandlerSandboxes::new(runner.setup());
+    let mut handlers = HandlerSandboxes::new(runner.setup(), runner.flow.clone());
     loop {
+        tokio::select! {
+            biased;
+            () = runtime.abort.cancelled() => return,
+            () = runtime.gate.cpu_available() => {}
+            // The callbacks are stored, and delivered later.
+            () = permit.leave.cancelled() => return,
+        }
         tokio::select! {
             biased;
             () = runtime.abort.cancelled() => return,
@@ -31,7 +38,10 @@ pub(crate) async fn run(runtime: Arc<Runtime>, runner: Arc<TaskRunner>, lane: La
                     handlers = handlers.refreshed(runner.setup());
                     tokio::select! {
                         biased;
-                        settled = deliver_callback(&runtime, &runner, &mut handlers, callback) => report(&runner, settled),
+                        settled = deliver_callback(&runtime, &runner, &mut handlers, callback) => {
+                            handlers.retire_if_scarce();
+                            report(&runner, settled);
+                        }
                         // The dropped callback is pending again, so it will be delivered again.
                         () = runtime.abort.cancelled() => return,
                     }

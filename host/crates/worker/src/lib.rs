@@ -7,6 +7,8 @@
 mod error;
 mod log_buffer;
 mod meters;
+mod quota_meters;
+mod running_gate;
 mod setup;
 mod shielded;
 mod slot_set;

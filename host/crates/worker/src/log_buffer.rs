@@ -4,6 +4,10 @@
 use parking_lot::Mutex;
 use saggar_job::{Clock, LogSource};
 use saggar_queue::{JobLog, LogLine};
+use saggar_tenant::{RateQuota, Tenant};
+
+/// Why lines of a tenant whose guests write too much are dropped.
+const OVER_QUOTA: &str = "the tenant's quota `log_bytes_per_second` was used up";
 
 /// The lines of one call.
 #[derive(Default)]
@@ -15,18 +19,42 @@ struct Lines {
     /// All lines so far, including flushed ones.
     written: usize,
     bytes: usize,
-    dropped_lines: usize,
-    dropped_bytes: usize,
+    too_much: Dropped,
+    over_quota: Dropped,
+}
+
+/// Lines that were dropped for one reason.
+#[derive(Default)]
+struct Dropped {
+    lines: usize,
+    bytes: usize,
+}
+
+impl Dropped {
+    fn count(&mut self, text: &str) {
+        self.lines += 1;
+        self.bytes += text.len();
+    }
+
+    /// Returns the line that reports it.
+    fn report(&self, clock: &dyn Clock, why: &str) -> Option<LogLine> {
+        let Self { lines, bytes } = self;
+        let text = format!("{lines} more lines ({bytes} bytes) of this call were dropped: {why}");
+        (*lines > 0).then(|| LogLine { at: clock.now(), source: LogSource::Host, text })
+    }
 }
 
 impl LogBuffer {
-    /// Buffers a line, or drops and counts it if the call has written as much as a whole job may.
-    pub(crate) fn write(&self, clock: &dyn Clock, source: LogSource, text: &str) {
+    /// Buffers a line. Drops and counts it if the call has written as much as a whole job may, or if the guests of the
+    /// tenant write more than its quota allows.
+    pub(crate) fn write(&self, clock: &dyn Clock, tenant: &Tenant, source: LogSource, text: &str) {
         let mut buffer = self.0.lock();
         if buffer.written >= JobLog::GUEST_LINES || buffer.bytes + text.len() > JobLog::GUEST_BYTES {
-            buffer.dropped_lines += 1;
-            buffer.dropped_bytes += text.len();
-            return;
+            return buffer.too_much.count(text);
+        }
+        // With its end, so that empty lines count.
+        if tenant.take(RateQuota::LogBytesPerSecond, text.len() as u64 + 1).is_err() {
+            return buffer.over_quota.count(text);
         }
         buffer.written += 1;
         buffer.bytes += text.len();
@@ -38,15 +66,12 @@ impl LogBuffer {
         std::mem::take(&mut self.0.lock().lines)
     }
 
-    /// Takes the last lines, and one that reports how many were dropped.
+    /// Takes the last lines, and those that report how many were dropped.
     pub(crate) fn finish(&self, clock: &dyn Clock) -> Vec<LogLine> {
         let mut buffer = self.0.lock();
         let mut lines = std::mem::take(&mut buffer.lines);
-        if buffer.dropped_lines > 0 {
-            let (dropped, bytes) = (buffer.dropped_lines, buffer.dropped_bytes);
-            let text = format!("{dropped} more lines ({bytes} bytes) of this call were dropped: it wrote too much");
-            lines.push(LogLine { at: clock.now(), source: LogSource::Host, text });
-        }
+        lines.extend(buffer.too_much.report(clock, "it wrote too much"));
+        lines.extend(buffer.over_quota.report(clock, OVER_QUOTA));
         lines
     }
 }
@@ -54,19 +79,38 @@ impl LogBuffer {
 #[cfg(test)]
 mod tests {
     use saggar_job::{ManualClock, Timestamp};
+    use saggar_tenant::Quotas;
 
     use super::*;
 
     #[test]
     fn lines_beyond_the_limit_are_dropped_and_reported_at_the_end() {
         let clock = ManualClock::new(Timestamp(1));
-        let log = LogBuffer::default();
+        let (log, tenant) = (LogBuffer::default(), Tenant::new("acme"));
         for _ in 0..JobLog::GUEST_LINES + 5 {
-            log.write(&clock, LogSource::Stdout, "ab");
+            log.write(&clock, &tenant, LogSource::Stdout, "ab");
         }
         assert_eq!(log.take().len(), JobLog::GUEST_LINES);
         let rest = log.finish(&clock);
         assert_eq!(rest.len(), 1);
         assert_eq!(rest[0].text, "5 more lines (10 bytes) of this call were dropped: it wrote too much");
+    }
+
+    #[test]
+    fn lines_beyond_the_tenants_quota_are_dropped_and_reported_at_the_end() {
+        let (clock, tenant) = (ManualClock::new(Timestamp(1)), Tenant::new("acme"));
+        tenant.set_quotas(&Quotas { log_bytes_per_second: Some(9), ..Quotas::default() });
+        let (log, other) = (LogBuffer::default(), LogBuffer::default());
+        for text in ["abc", "", "abc"] {
+            log.write(&clock, &tenant, LogSource::Stdout, text);
+        }
+        other.write(&clock, &tenant, LogSource::Stdout, "ab");
+        let texts = |lines: Vec<LogLine>| lines.into_iter().map(|line| line.text).collect::<Vec<_>>();
+        assert_eq!(texts(log.finish(&clock)), ["abc", "", "abc"]);
+        let dropped = format!("1 more lines (2 bytes) of this call were dropped: {OVER_QUOTA}");
+        assert_eq!(texts(other.finish(&clock)), [dropped]);
+        let unlimited = LogBuffer::default();
+        unlimited.write(&clock, &Tenant::new("other"), LogSource::Stdout, "ab");
+        assert_eq!(texts(unlimited.finish(&clock)), ["ab"]);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_queue::{Pruned, Queue};
+use saggar_queue::{Pruned, Queue, TaskQueue};
 use tokio_util::sync::CancellationToken;
 
 use crate::runtime::Runtime;
@@ -20,15 +20,20 @@ pub(crate) async fn run(runtime: Arc<Runtime>) {
         tokio::select! {
             biased;
             () = runtime.stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => prune(&runtime.queue, &runtime.stop).await,
+            () = tokio::time::sleep(EVERY) => prune(&runtime.queue, runtime.tenant.name(), &runtime.stop).await,
         }
     }
 }
 
-async fn prune(queue: &Queue, stop: &CancellationToken) {
+async fn prune(queue: &Queue, tenant: &str, stop: &CancellationToken) {
     // Also tasks whose definition is gone, by its last rules. The retention of tasks that had no definition since the
     // host started is unknown, so their jobs stay.
-    for queue in queue.known() {
+    let may_prune = |queue: &Arc<TaskQueue>| {
+        let counts = queue.counts();
+        counts.success + counts.failure > 0
+    };
+    // A step of the store for each of ten thousand tasks without ended jobs would keep an idle host busy.
+    for queue in queue.known_of(tenant).into_iter().filter(may_prune) {
         loop {
             let pruned = queue.prune(STEP).await;
             if let Ok(Pruned { undelivered: jobs @ 1.., .. }) = pruned {
@@ -64,7 +69,7 @@ mod tests {
         task.add(NewJob::new("[]")).await.unwrap();
         task.finish(task.claim().await.unwrap(), Outcome::Success("1".into())).await.unwrap();
         queue.close(&key);
-        prune(&queue, &CancellationToken::new()).await;
+        prune(&queue, "default", &CancellationToken::new()).await;
         assert_eq!(task.counts().success, 0);
     }
 }

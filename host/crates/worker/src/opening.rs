@@ -59,10 +59,11 @@ impl Worker {
         broken: BTreeMap<String, Arc<str>>,
     ) -> Result<TaskChanges, StoreError> {
         let old = self.0.runners.load_full();
-        let keys: Vec<_> = setups.iter().map(|setup| TaskKey::new(&self.0.tenant, setup.task.id.folded())).collect();
+        let keys: Vec<_> =
+            setups.iter().map(|setup| TaskKey::new(self.0.tenant.name(), setup.task.id.folded())).collect();
         let opened = async {
             let opened = self.open_queues(&old, setups).await?;
-            self.0.queue.open_rest().await?;
+            self.0.queue.open_rest(self.0.tenant.name()).await?;
             Ok::<_, StoreError>(opened)
         };
         let opened = opened.await.inspect_err(|_| {
@@ -109,9 +110,9 @@ impl Worker {
             let action = if runner.setup().is_same(&setup) { Action::Keep } else { Action::Replace(setup) };
             return Ok(Opened { runner, action });
         }
-        let queue = self.0.queue.open(TaskKey::new(&self.0.tenant, id), setup.rules()).await?;
+        let queue = self.0.queue.open(TaskKey::new(self.0.tenant.name(), id), setup.rules()).await?;
         failures::lost_before(&queue);
-        let runner = Arc::new(TaskRunner::new(queue, setup, self.0.stop.child_token()));
+        let runner = Arc::new(TaskRunner::new(self.0.tenant.clone(), queue, setup, self.0.stop.child_token()));
         Ok(Opened { runner, action: Action::Start })
     }
 

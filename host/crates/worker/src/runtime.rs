@@ -9,12 +9,15 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use saggar_job::{Clock, JobId, JobKey, LogSource, TaskKey};
 use saggar_queue::{Added, Change, LogLine, NewJob, Queue, TaskQueue};
+use saggar_tenant::Tenant;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{AddError, LookupError};
 use crate::family::Families;
+use crate::quota_meters::QuotaMeters;
+use crate::running_gate::RunningGate;
 use crate::shielded::Shielded;
 use crate::task_runner::TaskRunner;
 use crate::task_runners::TaskRunners;
@@ -34,7 +37,9 @@ pub(crate) type Add = for<'a> fn(
 ) -> BoxFuture<'a, Result<Vec<Added>, AddError>>;
 
 pub(crate) struct Runtime {
-    pub(crate) tenant: Arc<str>,
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) gate: RunningGate,
+    pub(crate) quota_meters: QuotaMeters,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) queue: Queue,
     pub(crate) add: Add,
@@ -91,7 +96,7 @@ impl Runtime {
         match self.runner(task) {
             Ok(runner) => Ok(runner.queue.clone()),
             Err(LookupError::Stopping) => Err(LookupError::Stopping),
-            Err(error) => self.queue.orphan(&TaskKey::new(&self.tenant, &task.to_lowercase())).ok_or(error),
+            Err(error) => self.queue.orphan(&TaskKey::new(self.tenant.name(), &task.to_lowercase())).ok_or(error),
         }
     }
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use saggar_job::{JobId, JobKey, LogSource, Problem};
+use saggar_definition::JobAccess;
+use saggar_job::{JobId, JobKey, LogSource, Problem, TaskKey};
 use saggar_queue::{AddOptions, Change, Job, NewJob, OptionsError, Running};
 use saggar_sandbox::{Services, TaskJob};
+use saggar_tenant::QuotaExceeded;
 
 use crate::error::LookupError;
 use crate::log_buffer::LogBuffer;
@@ -15,6 +17,10 @@ use crate::runtime::Runtime;
 /// The services of one call.
 pub(crate) struct CallServices {
     pub(crate) runtime: Arc<Runtime>,
+    /// The task whose guest is called.
+    caller: TaskKey,
+    /// Which jobs the guest may look up and cancel.
+    access: JobAccess,
     /// The attempt, if the call is one; handlers report no progress and are not cancelled.
     pub(crate) running: Option<Arc<Running>>,
     /// The job that the call is about, and the parent of the jobs that its guest adds.
@@ -28,19 +34,36 @@ pub(crate) struct CallServices {
 
 impl CallServices {
     /// For an attempt of the job of `running`.
-    pub(crate) fn of_attempt(runtime: Arc<Runtime>, running: Arc<Running>, trace_parent: Option<Arc<str>>) -> Self {
-        let about = Some(running.key());
-        Self { runtime, running: Some(running), about, trace_parent, log: LogBuffer::default(), depth: 0 }
+    pub(crate) fn of_attempt(
+        runtime: Arc<Runtime>,
+        running: Arc<Running>,
+        access: JobAccess,
+        trace_parent: Option<Arc<str>>,
+    ) -> Self {
+        let about = running.key();
+        Self { running: Some(running), ..Self::of_handler(runtime, about, access, trace_parent) }
     }
 
     /// For a call of a handler about the job `about`.
-    pub(crate) fn of_handler(runtime: Arc<Runtime>, about: JobKey, trace_parent: Option<Arc<str>>) -> Self {
-        Self { runtime, running: None, about: Some(about), trace_parent, log: LogBuffer::default(), depth: 0 }
+    pub(crate) fn of_handler(
+        runtime: Arc<Runtime>,
+        about: JobKey,
+        access: JobAccess,
+        trace_parent: Option<Arc<str>>,
+    ) -> Self {
+        let caller = about.task.clone();
+        Self { about: Some(about), ..Self::of_id_source(runtime, caller, access, trace_parent, 0) }
     }
 
-    /// For a call of `next`; `depth` counts it and those it is inside.
-    pub(crate) fn of_id_source(runtime: Arc<Runtime>, trace_parent: Option<Arc<str>>, depth: u32) -> Self {
-        Self { runtime, running: None, about: None, trace_parent, log: LogBuffer::default(), depth }
+    /// For a call of `next` of the task `caller`; `depth` counts it and those it is inside.
+    pub(crate) fn of_id_source(
+        runtime: Arc<Runtime>,
+        caller: TaskKey,
+        access: JobAccess,
+        trace_parent: Option<Arc<str>>,
+        depth: u32,
+    ) -> Self {
+        Self { runtime, caller, access, running: None, about: None, trace_parent, log: LogBuffer::default(), depth }
     }
 
     /// Adds a job as a child of the one that the call is about.
@@ -50,12 +73,41 @@ impl CallServices {
         match (self.runtime.add)(&self.runtime, task, vec![job], self.depth, Duration::MAX).await {
             // One job was added, so one is returned.
             Ok(added) => Ok(added.first().map_or(JobId(0), |added| added.id)),
-            Err(error) => Err(Problem::new(error.code(), error.to_string())),
+            Err(error) => {
+                let details = error.quota().map(quota_details);
+                Err(Problem { details, ..Problem::new(error.code(), error.to_string()) })
+            }
         }
     }
 
-    async fn job(&self, task: &str, id: JobId) -> Result<Job, LookupError> {
-        self.runtime.queue_of(task)?.get(id).await?.ok_or(LookupError::UnknownJob { id })
+    async fn find(&self, task: &str, id: JobId) -> Result<(JobKey, Job), LookupError> {
+        let queue = self.runtime.queue_of(task)?;
+        let job = queue.get(id).await?.ok_or(LookupError::UnknownJob { id })?;
+        Ok((JobKey { task: queue.key().clone(), id }, job))
+    }
+
+    /// Looks up a job that the guest may look up and cancel.
+    async fn accessible_job(&self, task: &str, id: JobId) -> Result<Job, Problem> {
+        let (key, job) = self.find(task, id).await.map_err(|error| problem(&error))?;
+        if self.has_access(&key, &job) { Ok(job) } else { Err(self.not_added(&key)) }
+    }
+
+    /// Returns whether the guest may look up and cancel the job. A retried attempt and a handler need what other calls
+    /// of the task added, so any job of the task may be the parent.
+    fn has_access(&self, key: &JobKey, job: &Job) -> bool {
+        let parent = job.origin.as_ref().and_then(|origin| origin.parent.as_ref());
+        self.access == JobAccess::All
+            || self.about.as_ref() == Some(key)
+            || parent.is_some_and(|parent| parent.task == self.caller)
+    }
+
+    fn not_added(&self, key: &JobKey) -> Problem {
+        let (task, id, caller) = (&key.task.task, key.id, &self.caller.task);
+        let message = format!(
+            "no job of the task `{caller}` added the job {task}#{id}, so the task may not look it up or cancel it; \
+             `\"sandbox\": {{\"tasks\": \"all\"}}` in the definition of `{caller}` allows access to all jobs"
+        );
+        Problem::new("not-added", message)
     }
 }
 
@@ -68,7 +120,7 @@ impl Services for CallServices {
     }
 
     fn log(&self, source: LogSource, text: &str) {
-        self.log.write(&*self.runtime.clock, source, text);
+        self.log.write(&*self.runtime.clock, &self.runtime.tenant, source, text);
     }
 
     fn is_cancelled(&self) -> bool {
@@ -98,17 +150,28 @@ impl Services for CallServices {
     }
 
     async fn get(&self, task: &str, id: JobId) -> Result<TaskJob, Problem> {
-        let job = self.job(task, id).await.map_err(|error| problem(&error))?;
+        let job = self.accessible_job(task, id).await?;
         let (status, response) = (job.status(), job.response().map(str::to_owned));
         let saggar_queue::Progress { current, total, message } = job.progress;
         Ok(TaskJob { id, status, current, total, message, response })
     }
 
     async fn cancel(&self, task: &str, id: JobId) -> Result<(), Problem> {
+        if self.access != JobAccess::All {
+            // A job's parent never changes, so access cannot be lost before the change.
+            self.accessible_job(task, id).await?;
+        }
         self.runtime.change(task, id, Change::Cancel).await.map_err(|error| problem(&error))
     }
 }
 
 fn problem(error: &LookupError) -> Problem {
     Problem::new(error.code(), error.to_string())
+}
+
+/// Returns the details of a problem whose cause is a quota.
+fn quota_details(exceeded: &QuotaExceeded) -> String {
+    let QuotaExceeded { quota, limit, retry_after, .. } = exceeded;
+    let retry_after = retry_after.map(|time| format!(",\"retry_after_ms\":{}", time.as_millis()));
+    format!("{{\"quota\":\"{quota}\",\"limit\":{limit}{}}}", retry_after.unwrap_or_default())
 }

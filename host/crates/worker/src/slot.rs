@@ -8,6 +8,7 @@ use saggar_queue::Claim;
 
 use crate::attempt::{self, Attempted, SlotSandboxes};
 use crate::failures::{self, Failed};
+use crate::running_gate::RunningPermit;
 use crate::runtime::Runtime;
 use crate::slot_set::SlotPermit;
 use crate::task_runner::TaskRunner;
@@ -24,34 +25,40 @@ const LAST_WAIT: Duration = Duration::from_secs(3);
 pub(crate) async fn run(runtime: Arc<Runtime>, runner: Arc<TaskRunner>, permit: SlotPermit) {
     let Some(_working) = permit.acquire().await else { return };
     // A reload may have unloaded the slot's plugins.
-    let Some(mut sandboxes) = SlotSandboxes::new(runner.setup()) else { return };
+    let Some(mut sandboxes) = SlotSandboxes::new(runner.setup(), &runner.flow) else { return };
     let mut next = None;
     loop {
-        let claim = match next.take() {
-            Some(claim) => claim,
-            None => match wait_for_claim(&runner, &permit).await {
-                Some(claim) => claim,
+        let (claim, running) = match next.take() {
+            Some(claimed) => claimed,
+            None => match wait_for_claim(&runtime, &runner, &permit).await {
+                Some(claimed) => claimed,
                 None => return,
             },
         };
         if !runner.is_current(sandboxes.handlers.setup())
-            && let Some(current) = SlotSandboxes::new(runner.setup())
+            && let Some(current) = SlotSandboxes::new(runner.setup(), &runner.flow)
         {
             sandboxes = current;
         }
-        next = work(&runtime, &runner, &permit, &mut sandboxes, claim).await;
+        next = work(&runtime, &runner, &permit, &mut sandboxes, (claim, running)).await;
+        sandboxes.sandbox.retire_if_scarce();
+        sandboxes.handlers.retire_if_scarce();
         // A slot with enough work would never yield its thread.
         tokio::task::coop::consume_budget().await;
     }
 }
 
 /// Waits for the next job; `None` when the slot is to leave.
-async fn wait_for_claim(runner: &Arc<TaskRunner>, permit: &SlotPermit) -> Option<Claim> {
+async fn wait_for_claim(
+    runtime: &Runtime,
+    runner: &Arc<TaskRunner>,
+    permit: &SlotPermit,
+) -> Option<(Claim, RunningPermit)> {
     loop {
         tokio::select! {
             biased;
             () = permit.leave.cancelled() => return None,
-            claim = runner.queue.claim() => match claim {
+            claim = runner.queue.claim_with(|| runtime.gate.pass(&runner.flow)) => match claim {
                 Ok(claim) => return Some(claim),
                 // The store reports it itself, once for all tasks.
                 Err(error) if error.is_passing() => {}
@@ -62,14 +69,14 @@ async fn wait_for_claim(runner: &Arc<TaskRunner>, permit: &SlotPermit) -> Option
     }
 }
 
-/// Runs one attempt and stores its end. Returns the next claim if a job was due.
+/// Runs one attempt and stores its end. Returns the next claim, with the same permit, if a job was due.
 async fn work(
     runtime: &Arc<Runtime>,
     runner: &Arc<TaskRunner>,
     permit: &SlotPermit,
     sandboxes: &mut SlotSandboxes,
-    mut claim: Claim,
-) -> Option<Claim> {
+    (mut claim, running): (Claim, RunningPermit),
+) -> Option<(Claim, RunningPermit)> {
     let Attempted { outcome, cost } = tokio::select! {
         biased;
         attempted = attempt::run(runtime, runner, sandboxes, &claim) => attempted,
@@ -85,10 +92,11 @@ async fn work(
     claim.spent(cost);
     let Some(outcome) = outcome else {
         requeue(runtime, runner, claim).await;
+        drop(running);
         tokio::time::sleep(SETBACK).await;
         return None;
     };
-    finish(runtime, runner, permit, claim, outcome).await
+    finish(runtime, runner, permit, claim, outcome).await.map(|claim| (claim, running))
 }
 
 /// Stores the end of an attempt. Returns the next claim if a job was due.
@@ -102,7 +110,7 @@ async fn finish(
     let (key, trace_parent) = (claim.running().key(), claim.trace_parent().cloned());
     let failed = Failed::new(&claim, &outcome);
     let finished = async {
-        if permit.leave.is_cancelled() {
+        if permit.leave.is_cancelled() || runtime.gate.is_contended() {
             runner.queue.finish(claim, outcome).await.map(|status| (status, None))
         } else {
             runner.queue.finish_and_claim(claim, outcome).await

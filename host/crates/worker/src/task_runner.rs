@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use saggar_queue::{Lane, TaskQueue};
+use saggar_tenant::{Flow, Tenant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,8 @@ use crate::slot_set::SlotSet;
 
 pub(crate) struct TaskRunner {
     pub(crate) queue: Arc<TaskQueue>,
+    /// To whom the work of its guests is charged.
+    pub(crate) flow: Flow,
     id_sources: ArcSwap<HandlerSandboxPool>,
     pub(crate) slots: SlotSet,
     adds: SlotSet,
@@ -26,11 +29,13 @@ pub(crate) struct TaskRunner {
 }
 
 impl TaskRunner {
-    pub(crate) fn new(queue: Arc<TaskQueue>, setup: Setup, stop: CancellationToken) -> Self {
-        let id_sources = ArcSwap::from_pointee(HandlerSandboxPool::new(setup.id_sources()));
-        let meters = Meters::new(queue.key().clone());
+    pub(crate) fn new(tenant: Arc<Tenant>, queue: Arc<TaskQueue>, setup: Setup, stop: CancellationToken) -> Self {
+        let flow = Flow::new(tenant, queue.key().task.clone());
+        let id_sources = ArcSwap::from_pointee(HandlerSandboxPool::new(flow.clone(), setup.id_sources()));
+        let meters = Meters::new(queue.key());
         Self {
             queue,
+            flow,
             id_sources,
             slots: SlotSet::default(),
             adds: SlotSet::default(),
@@ -73,7 +78,7 @@ impl TaskRunner {
     /// Replaces the setup. Calls of `next` that run continue in the earlier pool if the new one has another size.
     pub(crate) fn replace(&self, setup: Setup) {
         if setup.id_sources() != self.setup.load().id_sources() {
-            self.id_sources.store(Arc::new(HandlerSandboxPool::new(setup.id_sources())));
+            self.id_sources.store(Arc::new(HandlerSandboxPool::new(self.flow.clone(), setup.id_sources())));
         }
         self.setup.store(Arc::new(setup));
         self.replaced.notify_waiters();

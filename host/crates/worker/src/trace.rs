@@ -18,7 +18,7 @@ use saggar_queue::{Added, Claim, NewJob};
 use crate::error::AddError;
 
 /// Makes spans, if there is a tracer.
-pub(crate) struct Traces(Option<BoxedTracer>);
+pub(crate) struct Traces(Option<Arc<BoxedTracer>>);
 
 /// The spans of one addition: one for each job.
 pub(crate) struct Adding(Vec<BoxedSpan>);
@@ -31,18 +31,17 @@ pub(crate) struct AttemptSpan {
 }
 
 impl Traces {
-    pub(crate) fn new(tracer: Option<BoxedTracer>) -> Self {
+    pub(crate) fn new(tracer: Option<Arc<BoxedTracer>>) -> Self {
         Self(tracer)
     }
 
     /// Starts the span of each job to add. If it is recorded, it replaces the trace context that the job came with.
     pub(crate) fn adding(&self, task: &TaskKey, jobs: &mut [NewJob]) -> Adding {
-        let Some(tracer) = &self.0 else { return Adding(Vec::new()) };
+        let Some(tracer) = self.0.as_deref() else { return Adding(Vec::new()) };
         let begin = |job: &mut NewJob| {
-            let attributes = [KeyValue::new("saggar.task", task.task.to_string())];
             let builder = tracer.span_builder(format!("add {}", task.task)).with_kind(SpanKind::Producer);
             let parent = context(job.trace_parent.as_deref());
-            let span = builder.with_attributes(attributes).start_with_context(tracer, &parent);
+            let span = builder.with_attributes(task_attributes(task)).start_with_context(tracer, &parent);
             if span.is_recording() {
                 job.trace_parent = Some(trace_parent(span.span_context()).into());
             }
@@ -53,20 +52,28 @@ impl Traces {
 
     /// Starts the span of an attempt, if its job is recorded.
     pub(crate) fn attempt(&self, claim: &Claim) -> Option<AttemptSpan> {
-        let tracer = self.0.as_ref()?;
+        let tracer = self.0.as_deref()?;
         let parent = parse(claim.trace_parent()?).filter(SpanContext::is_sampled)?;
-        let (task, running) = (&claim.queue().key().task, claim.running());
-        let attributes = [
-            KeyValue::new("saggar.task", task.to_string()),
+        let (key, running) = (claim.queue().key(), claim.running());
+        let task = &key.task;
+        let of_attempt = [
             KeyValue::new("saggar.job.id", running.id().0.to_string()),
             KeyValue::new("saggar.attempt", i64::from(running.attempt())),
         ];
+        let attributes = task_attributes(key).chain(of_attempt);
         let builder = tracer.span_builder(format!("attempt {task}")).with_kind(SpanKind::Consumer);
         let parent = Context::new().with_remote_span_context(parent);
         let span = builder.with_attributes(attributes).start_with_context(tracer, &parent);
         let trace_parent = trace_parent(span.span_context()).into();
         Some(AttemptSpan { span, trace_parent, ending: Ending::Requeued })
     }
+}
+
+/// Returns the attributes of spans of a task. A host with one app does not name its tenant.
+fn task_attributes(key: &TaskKey) -> impl Iterator<Item = KeyValue> + use<> {
+    let tenant =
+        (*key.tenant != *TaskKey::DEFAULT_TENANT).then(|| KeyValue::new("saggar.tenant", key.tenant.to_string()));
+    [KeyValue::new("saggar.task", key.task.to_string())].into_iter().chain(tenant)
 }
 
 impl Adding {

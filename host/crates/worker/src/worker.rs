@@ -9,6 +9,7 @@ use opentelemetry::global::BoxedTracer;
 use parking_lot::Mutex;
 use saggar_job::{Clock, JobId, JobKey};
 use saggar_queue::{Added, Change, NewJob, Queue, TaskQueue};
+use saggar_tenant::{Quota, Tenant};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,6 +17,8 @@ use tokio_util::task::TaskTracker;
 use crate::add::add;
 use crate::error::{AddError, LookupError};
 use crate::family::Family;
+use crate::quota_meters::QuotaMeters;
+use crate::running_gate::RunningGate;
 use crate::runtime::Runtime;
 use crate::shielded::Shielded;
 use crate::trace::Traces;
@@ -29,11 +32,17 @@ const ID_SOURCE_WAIT: Duration = Duration::from_secs(5);
 pub struct Worker(pub(crate) Arc<Runtime>);
 
 impl Worker {
-    /// Creates a worker without tasks. With a tracer, each addition and each attempt of a job has a span, if its trace
-    /// is recorded.
-    pub fn new(tenant: &str, queue: Queue, clock: Arc<dyn Clock>, tracer: Option<BoxedTracer>) -> Self {
+    /// Creates a worker without tasks. From now on the store keeps the tenant's levels of waiting jobs and stored bytes,
+    /// and knows its weight. With a tracer, each addition and each attempt of a job has a span, if its trace is recorded.
+    pub fn new(tenant: Arc<Tenant>, queue: Queue, clock: Arc<dyn Clock>, tracer: Option<Arc<BoxedTracer>>) -> Self {
+        queue.store().know_tenant(&tenant);
+        let levels = queue.store().tenant_levels(tenant.name());
+        tenant.keep_in(Quota::Waiting, levels.waiting);
+        tenant.keep_in(Quota::KeepBytes, levels.kept_bytes);
         Self(Arc::new(Runtime {
-            tenant: tenant.into(),
+            gate: RunningGate::new(Arc::clone(&tenant)),
+            quota_meters: QuotaMeters::default(),
+            tenant,
             clock,
             queue,
             add,
@@ -51,6 +60,11 @@ impl Worker {
             abort: CancellationToken::new(),
             abandoned: Mutex::default(),
         }))
+    }
+
+    /// Returns the tenant whose jobs it runs.
+    pub fn tenant(&self) -> &Arc<Tenant> {
+        &self.0.tenant
     }
 
     /// Creates an empty family, which records what its members add until it is dropped.

@@ -57,6 +57,9 @@ pub(crate) struct Instance {
     world: World,
 }
 
+/// A compiled script, or what is wrong with it.
+pub(crate) type CompilerAnswer = Result<Compiled, Vec<Diagnostic>>;
+
 impl Runner {
     pub(crate) fn new(component: &[u8]) -> Result<Self> {
         Self::with_resident(component, 64 << 10)
@@ -95,12 +98,12 @@ impl Runner {
         Ok(Instance { store, timeout_ticks: self.timeout_ticks, world })
     }
 
-    /// Compiles a script. The outer error is a trap.
+    /// Compiles a script; returns what the compiler answered, and what the host was called for. The outer error is a trap.
     pub(crate) fn compile(
         &self,
         files: &[(String, String)],
         functions: &[String],
-    ) -> Result<(Result<Compiled, Vec<Diagnostic>>, Vec<String>)> {
+    ) -> Result<(CompilerAnswer, Vec<String>)> {
         let mut instance = self.instance(Host::new(files))?;
         let compiler = instance.world.saggar_script_compiler();
         let entry = files.first().map(|(file, _)| file.as_str()).unwrap_or_default();

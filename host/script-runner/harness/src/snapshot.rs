@@ -24,8 +24,7 @@ pub(crate) fn make(component: &[u8]) -> Result<Vec<u8>> {
     let prepare = instance.get_typed_func::<(), ()>(&mut store, "prepare")?;
     prepare.call(&mut store, ()).context("`prepare` must not call the host, and must not fail")?;
     let mut state = State { store, instance };
-    let snapshot = ready(wizer.snapshot_component(&context, &mut state))?;
-    snapshot
+    ready(wizer.snapshot_component(&context, &mut state))?
 }
 
 /// Links traps, but for the seed of rquickjs's table of classes, which scripts cannot reach, and the clock that the engine seeds

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saggar::{JobId, Plugin};
+use saggar_job::TaskKey;
 use saggar_sandbox::{Call, Input, JobContext, Report, Sandbox, UsedImports};
+use saggar_tenant::{Flow, Tenant};
 
 use super::limits::CallLimits;
 use super::recorder::{CallRecorder, Recording};
@@ -73,7 +75,8 @@ impl Subject {
             Some(task) => (task.id.as_str().into(), task.retry.max_attempts()),
             None => (task_of(&plugin), 1),
         };
-        let sandbox = Sandbox::new(plugin, limits.sandbox());
+        let flow = Flow::new(Tenant::new(TaskKey::DEFAULT_TENANT), Arc::clone(&task));
+        let sandbox = Sandbox::new(plugin, limits.sandbox(), flow);
         Self { task, max_attempts, sandbox, recorder: Arc::default() }
     }
 

@@ -124,7 +124,7 @@ impl AppTasks {
     pub(super) fn engine(&self, builder: &HostBuilder, overrides: &Overrides) -> anyhow::Result<Engine> {
         let of_tasks = self.loaded.catalog.iter().map(|task| task.sandbox.memory_bytes);
         let memory = of_tasks.chain([overrides.default.sandbox.memory_bytes]).chain(overrides.memory_bytes).max();
-        Ok(builder.start_engine(SANDBOXES, memory.unwrap_or(0), true)?)
+        Ok(builder.start_engine(SANDBOXES, memory.unwrap_or(0))?)
     }
 }
 

@@ -72,3 +72,52 @@ fn duplicate_tokens_and_other_tenants_are_refused() {
     let other_tenant = table("a", DIGEST) + "tenant = \"b\"";
     assert!(problem(&other_tenant).contains("unknown tenant; a host has only the tenant `default`"));
 }
+
+/// Loads the configuration of an app with this file of its own.
+fn loaded_of_app(app: &Path, file: &str, flags: &[&str]) -> Loaded {
+    std::fs::write(app.join("saggar.toml"), file).unwrap();
+    let line = Line::<ServiceScope>::try_parse_from(["saggar"].iter().chain(flags)).expect("these flags are known");
+    load(app, &line.flags, 0, &Variables::default())
+}
+
+#[test]
+fn an_apps_own_file_cannot_put_the_store_outside_of_the_app() {
+    let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let app = dir.path().join("app");
+    std::fs::create_dir_all(app.join("data")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), app.join("link")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path().join("jobs.db"), app.join("jobs.db")).unwrap();
+    let outside = elsewhere.path().join("jobs.db");
+    let outside = outside.to_str().unwrap();
+    for path in [
+        outside,
+        "/jobs.db",
+        "../jobs.db",
+        "data/../../jobs.db",
+        "absent/../../jobs.db",
+        "link/jobs.db",
+        "link/absent/jobs.db",
+        "jobs.db",
+        ".",
+        "data/..",
+    ] {
+        let file = format!("store = \"sqlite:{path}\"\n");
+        let loaded = loaded_of_app(&app, &file, &[]);
+        let text = messages(&loaded);
+        assert!(loaded.has_errors() && text.contains("cannot put the store outside of the app"), "{path}: {text}");
+        assert!(text.contains("saggar.toml:1:9") && text.contains("--config"), "{path}: {text}");
+        // What is created for it before the command fails is inside of the app, too.
+        assert_eq!(loaded.config.store.file(&app), Some(app.join(".saggar/saggar.db")), "{path}");
+        assert!(!loaded_of_app(&app, &file, &["--store", "memory"]).has_errors(), "{path}: it has no effect");
+        let named = app.join("saggar.toml");
+        assert!(!loaded_of_app(&app, &file, &["--config", named.to_str().unwrap()]).has_errors(), "{path}: named");
+    }
+    let inside = app.join("data/jobs.db");
+    for path in ["data/jobs.db", "absent/jobs.db", "other.db", "data/../other.db", inside.to_str().unwrap()] {
+        let loaded = loaded_of_app(&app, &format!("store = \"sqlite:{path}\"\n"), &[]);
+        assert!(!loaded.has_errors(), "{path}: {}", messages(&loaded));
+    }
+    for store in ["memory", "sqlite"] {
+        assert!(!loaded_of_app(&app, &format!("store = \"{store}\"\n"), &[]).has_errors(), "{store}");
+    }
+}

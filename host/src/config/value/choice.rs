@@ -1,9 +1,10 @@
-//! Word values: a choice from a few words, and the filter of the log.
+//! Word values: a choice from a few words, a switch, and the filter of the log.
 
 use saggar_definition::nearest;
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
+use super::super::input::RawValue;
 use super::{Field, Reader, ValueType};
 
 /// The levels of a log, from nothing to everything.
@@ -11,6 +12,11 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// One of a few words; the first is the default.
 pub(crate) struct Choice<T: 'static>(pub(crate) &'static [(&'static str, T)]);
+
+/// Whether something is on: true or false, as a text in flags and variables.
+pub(crate) struct Switch {
+    pub(crate) default: bool,
+}
 
 /// The filter of the log.
 pub(crate) struct LogFilter {
@@ -59,6 +65,35 @@ impl<T: Copy + PartialEq> ValueType for Choice<T> {
 
     fn to_json(&self, value: &T) -> Value {
         json!(self.0.iter().find(|(_, one)| one == value).map(|(word, _)| word))
+    }
+}
+
+impl ValueType for Switch {
+    type Value = bool;
+
+    fn expected(&self) -> String {
+        "true or false".to_owned()
+    }
+
+    fn example(&self) -> &'static str {
+        "true"
+    }
+
+    fn default(&self) -> bool {
+        self.default
+    }
+
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<bool> {
+        match &field.node.value {
+            RawValue::Boolean(is_on) => Some(*is_on),
+            RawValue::Text(text) if text == "true" => Some(true),
+            RawValue::Text(text) if text == "false" => Some(false),
+            _ => reader.reject(self, field),
+        }
+    }
+
+    fn to_json(&self, value: &bool) -> Value {
+        json!(value)
     }
 }
 

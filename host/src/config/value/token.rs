@@ -3,19 +3,20 @@
 
 use saggar::api::{Role, Token};
 use saggar_definition::{nearest, truncated};
-use saggar_job::TaskKey;
+use saggar_job::{TaskKey, Timestamp};
+use saggar_queue::rfc3339;
 use serde_json::{Value, json};
 
 use super::super::input::{Entry, Node, RawValue};
 use super::{Field, Reader, ValueType};
 
 /// The keys of a token as a table.
-const KEYS: [&str; 4] = ["name", "role", "sha256", "tenant"];
+const KEYS: [&str; 5] = ["name", "role", "sha256", "tenant", "expires"];
 
 /// The names of the roles.
-const ROLES: [&str; 3] = ["admin", "write", "read"];
+const ROLES: [&str; 4] = ["admin", "write", "read", "operator"];
 
-/// Maximum number of tokens of a host. Each request is compared with all of them.
+/// Maximum number of tokens in a list. Each request is compared with all tokens of the host.
 const MAX_TOKENS: usize = 1000;
 
 /// Maximum length of a name in characters. Names appear in log lines.
@@ -42,6 +43,13 @@ pub(crate) struct ListedToken {
     sha256: String,
 }
 
+impl ListedToken {
+    /// Returns the SHA-256 of the token, in lower case.
+    pub(crate) fn sha256(&self) -> &str {
+        &self.sha256
+    }
+}
+
 /// The unparsed parts of a token.
 #[derive(Default)]
 struct TokenParts<'n> {
@@ -49,6 +57,16 @@ struct TokenParts<'n> {
     role: Option<&'n Node>,
     sha256: Option<&'n Node>,
     tenant: Option<&'n Node>,
+    expires: Option<&'n Node>,
+}
+
+/// Where a list of tokens is.
+#[derive(Clone, Copy)]
+enum Owner<'a> {
+    /// At the top: its tokens may name a tenant.
+    Host,
+    /// Below a tenant: its tokens are of that tenant, and none is the operator's.
+    Tenant(&'a str),
 }
 
 impl ValueType for TokenList {
@@ -67,33 +85,47 @@ impl ValueType for TokenList {
     }
 
     fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<Vec<ListedToken>> {
-        let RawValue::List(items) = &field.node.value else {
-            reader.error(field.node, "`token` must be a list of tables", TOKEN_HELP);
-            return None;
-        };
-        if items.len() > MAX_TOKENS {
-            reader.error(field.node, format!("there are more than {MAX_TOKENS} tokens"), "remove unused ones");
-            return None;
-        }
-        let mut tokens: Vec<ListedToken> = Vec::new();
-        let mut is_valid = true;
-        for item in items {
-            match read_token(item, reader).filter(|token| is_new(token, &tokens, item, reader)) {
-                Some(token) => tokens.push(token),
-                None => is_valid = false,
-            }
-        }
-        is_valid.then_some(tokens)
+        read_list(field, Owner::Host, reader)
     }
 
     fn to_json(&self, value: &Vec<ListedToken>) -> Value {
         let shown = |listed: &ListedToken| {
             let ListedToken { token, sha256 } = listed;
             let sha256 = format!("{}…", short(sha256));
-            json!({ "role": token.role.name(), "name": &*token.name, "tenant": &*token.tenant, "sha256": sha256 })
+            let mut shown =
+                json!({ "role": token.role.name(), "name": &*token.name, "tenant": &*token.tenant, "sha256": sha256 });
+            if let (Some(expires), Value::Object(fields)) = (token.expires, &mut shown) {
+                fields.insert("expires".to_owned(), json!(rfc3339::write(expires)));
+            }
+            shown
         };
         value.iter().map(shown).collect()
     }
+}
+
+/// Reads the tokens of a tenant; `None` if some are invalid.
+pub(super) fn read_tenant_tokens(field: &Field<'_>, tenant: &str, reader: &mut Reader) -> Option<Vec<ListedToken>> {
+    read_list(field, Owner::Tenant(tenant), reader)
+}
+
+fn read_list(field: &Field<'_>, owner: Owner<'_>, reader: &mut Reader) -> Option<Vec<ListedToken>> {
+    let RawValue::List(items) = &field.node.value else {
+        reader.error(field.node, "`token` must be a list of tables", TOKEN_HELP);
+        return None;
+    };
+    if items.len() > MAX_TOKENS {
+        reader.error(field.node, format!("there are more than {MAX_TOKENS} tokens"), "remove unused ones");
+        return None;
+    }
+    let mut tokens: Vec<ListedToken> = Vec::new();
+    let mut is_valid = true;
+    for item in items {
+        match read_token(item, owner, reader).filter(|token| is_new(token, &tokens, item, reader)) {
+            Some(token) => tokens.push(token),
+            None => is_valid = false,
+        }
+    }
+    is_valid.then_some(tokens)
 }
 
 /// Returns whether digest and name of a token are new; reports it otherwise. Of two tokens with one digest, only one
@@ -101,7 +133,7 @@ impl ValueType for TokenList {
 fn is_new(token: &ListedToken, others: &[ListedToken], node: &Node, reader: &mut Reader) -> bool {
     let (what, help) = if others.iter().any(|other| other.sha256 == token.sha256) {
         ("digest", "keep one of the two; a token has one role")
-    } else if others.iter().any(|other| other.token.name == token.token.name) {
+    } else if others.iter().any(|other| is_named_alike(&other.token, &token.token)) {
         ("name", "give each token a name of its own; the log identifies tokens by name")
     } else {
         return true;
@@ -110,15 +142,19 @@ fn is_new(token: &ListedToken, others: &[ListedToken], node: &Node, reader: &mut
     false
 }
 
-fn read_token(node: &Node, reader: &mut Reader) -> Option<ListedToken> {
+fn is_named_alike(one: &Token, other: &Token) -> bool {
+    (&one.tenant, &one.name) == (&other.tenant, &other.name)
+}
+
+fn read_token(node: &Node, owner: Owner<'_>, reader: &mut Reader) -> Option<ListedToken> {
     match &node.value {
         RawValue::Text(_) => {
             let pieces = node.pieces(':', 3);
             let mut pieces = pieces.iter();
-            let parts = TokenParts { role: pieces.next(), sha256: pieces.next(), name: pieces.next(), tenant: None };
-            parts.token(node, reader)
+            let (role, sha256, name) = (pieces.next(), pieces.next(), pieces.next());
+            TokenParts { role, sha256, name, ..TokenParts::default() }.token(node, owner, reader)
         }
-        RawValue::Table(entries) => table(entries, reader)?.token(node, reader),
+        RawValue::Table(entries) => table(entries, reader)?.token(node, owner, reader),
         _ => {
             reader.error(node, "a token must be a table", TOKEN_HELP);
             None
@@ -136,6 +172,7 @@ fn table<'n>(entries: &'n [Entry], reader: &mut Reader) -> Option<TokenParts<'n>
             "role" => &mut parts.role,
             "sha256" => &mut parts.sha256,
             "tenant" => &mut parts.tenant,
+            "expires" => &mut parts.expires,
             unknown => {
                 let message = format!("unknown key `{}` in `token`", truncated(unknown));
                 reader.in_file().error(entry.name_span, message, advice(unknown));
@@ -159,20 +196,21 @@ fn advice(unknown: &str) -> String {
 }
 
 impl TokenParts<'_> {
-    fn token(&self, whole: &Node, reader: &mut Reader) -> Option<ListedToken> {
+    fn token(&self, whole: &Node, owner: Owner<'_>, reader: &mut Reader) -> Option<ListedToken> {
         let parts = [("role", self.role), ("sha256", self.sha256)];
         let missing: Vec<String> =
             parts.iter().filter(|(_, node)| node.is_none()).map(|(key, _)| format!("`{key}`")).collect();
         if !missing.is_empty() {
             reader.error(whole, format!("a token needs {}", missing.join(" and ")), TOKEN_HELP);
         }
-        let role = self.role.and_then(|node| role(node, reader));
+        let role = self.role.and_then(|node| role(node, owner, reader));
         let sha256 = self.sha256.and_then(|node| digest(node, reader));
         let name = self.name(reader);
-        let tenant = self.tenant(reader);
-        let (role, sha256, name, tenant) = (role?, sha256?, name?, tenant?);
+        let tenant = self.tenant(owner, reader);
+        let expires = self.expires(reader);
+        let (role, sha256, name, tenant, expires) = (role?, sha256?, name?, tenant?, expires?);
         let name = name.unwrap_or_else(|| short(&sha256));
-        let token = Token::new(name, tenant, role, &sha256).ok()?;
+        let token = Token::new(name, tenant, role, &sha256).ok()?.with_expiry(expires);
         Some(ListedToken { token, sha256 })
     }
 
@@ -191,16 +229,43 @@ impl TokenParts<'_> {
         name.map(|name| Some(name.to_owned()))
     }
 
-    fn tenant(&self, reader: &mut Reader) -> Option<&'static str> {
-        let only = TaskKey::DEFAULT_TENANT;
-        let Some(node) = self.tenant.filter(|node| text(node) != Some(only)) else { return Some(only) };
-        let message = format!("unknown tenant; a host has only the tenant `{only}`");
-        reader.error(node, message, "remove `tenant`");
+    fn tenant(&self, owner: Owner<'_>, reader: &mut Reader) -> Option<String> {
+        let own = match owner {
+            Owner::Host => TaskKey::DEFAULT_TENANT,
+            Owner::Tenant(tenant) => tenant,
+        };
+        let Some(node) = self.tenant.filter(|node| text(node) != Some(own)) else { return Some(own.to_owned()) };
+        let (message, help) = match (owner, text(node)) {
+            // Whether it is configured is known once all tenants are read.
+            (Owner::Host, Some(name)) if reader.has_tenants => return Some(name.to_owned()),
+            (Owner::Host, _) if reader.has_tenants => {
+                ("the tenant of a token must be a text".to_owned(), "write the `name` of a `[[tenant]]`")
+            }
+            (Owner::Host, _) => (format!("unknown tenant; a host has only the tenant `{own}`"), "remove `tenant`"),
+            (Owner::Tenant(_), _) => {
+                (format!("the token is of the tenant `{own}`, because it is below it"), "remove `tenant`")
+            }
+        };
+        reader.error(node, message, help);
         None
+    }
+
+    /// Returns when the token expires, if it does; `None` if the time is invalid.
+    fn expires(&self, reader: &mut Reader) -> Option<Option<Timestamp>> {
+        let Some(node) = self.expires else { return Some(None) };
+        let time = match &node.value {
+            RawValue::Text(text) | RawValue::DateTime(text) => rfc3339::read(text).ok(),
+            _ => None,
+        };
+        if time.is_none() {
+            let message = "`expires` must be a time with an offset, as in RFC 3339";
+            reader.error(node, message, "write for example `expires = 2027-01-31T00:00:00Z`");
+        }
+        time.map(Some)
     }
 }
 
-fn role(node: &Node, reader: &mut Reader) -> Option<Role> {
+fn role(node: &Node, owner: Owner<'_>, reader: &mut Reader) -> Option<Role> {
     let role = text(node).and_then(|text| text.parse().ok());
     if role.is_none() {
         let help = match text(node).and_then(|text| nearest(text, ROLES)) {
@@ -208,6 +273,14 @@ fn role(node: &Node, reader: &mut Reader) -> Option<Role> {
             None => "`read` can look, `write` can also change jobs, `admin` can also pause tasks".to_owned(),
         };
         reader.error(node, "the role of a token must be `admin`, `write` or `read`", help);
+    }
+    if role == Some(Role::Operator) && (matches!(owner, Owner::Tenant(_)) || !reader.has_tenants) {
+        let help = match owner {
+            Owner::Tenant(_) => "use `admin`; a token of the operator is in a `[[token]]` above the tenants",
+            Owner::Host => "use `admin`; only a host with tenants has an operator",
+        };
+        reader.error(node, "the role `operator` is for the operator of a host with tenants", help);
+        return None;
     }
     role
 }

@@ -10,6 +10,8 @@ use tokio::time::Instant;
 
 use super::*;
 
+const LOCAL: ClientAddress = ClientAddress(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+
 /// Bytes that a socket buffers in each direction.
 const SOCKET_BYTES: usize = 16 * 1024;
 
@@ -27,7 +29,12 @@ fn serve(router: Router) -> Server {
     Server {
         client,
         stop,
-        serving: tokio::spawn(connections.serve(stream, Arc::default(), Instant::now() + Limits::default().head_time)),
+        serving: tokio::spawn(connections.serve(
+            stream,
+            Arc::default(),
+            Instant::now() + Limits::default().head_time,
+            LOCAL,
+        )),
     }
 }
 

@@ -2,28 +2,22 @@
 
 use saggar_job::{FailureKind, Outcome};
 use saggar_queue::EventId;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, stream_permit};
 
 /// An event as a client reads it.
 type ReadEvent = (String, Option<EventId>, String);
 
-fn permit(stop: &CancellationToken) -> StreamPermit {
-    let permits = Arc::new(Semaphore::new(1));
-    StreamPermit::new(permits.try_acquire_owned().unwrap(), stop.clone())
-}
-
 fn all(fixture: &Arc<Fixture>, after: Option<EventId>) -> JobEvents {
-    JobEvents::of_many(permit(&CancellationToken::new()), fixture.follow(None, after))
+    JobEvents::of_many(stream_permit(&CancellationToken::new()), fixture.follow(None, after))
 }
 
 fn one(fixture: &Arc<Fixture>, id: JobId, after: Option<EventId>) -> JobEvents {
     let followed = fixture.follow(Some(id), after);
-    JobEvents::of_one(permit(&CancellationToken::new()), followed, fixture.task.clone(), id)
+    JobEvents::of_one(stream_permit(&CancellationToken::new()), followed, fixture.task.clone(), id)
 }
 
 async fn piece(events: &mut JobEvents) -> Vec<ReadEvent> {
@@ -177,7 +171,7 @@ async fn only_stored_events_of_an_ended_job_are_sent() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_ends_the_answer_at_once() {
     let (fixture, stop) = (Fixture::new(100).await, CancellationToken::new());
-    let mut events = JobEvents::of_many(permit(&stop), fixture.follow(None, None));
+    let mut events = JobEvents::of_many(stream_permit(&stop), fixture.follow(None, None));
     piece(&mut events).await;
     let began = Instant::now();
     let (next, ()) = tokio::join!(events.next(), async { stop.cancel() });

@@ -2,16 +2,14 @@
 
 use saggar_job::{LogSource, Timestamp};
 use saggar_queue::JobLog;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, stream_permit};
 
 fn follow(fixture: &Arc<Fixture>, id: JobId, read: usize) -> LogLines {
-    let permits = Arc::new(Semaphore::new(1));
-    let permit = StreamPermit::new(permits.try_acquire_owned().unwrap(), CancellationToken::new());
+    let permit = stream_permit(&CancellationToken::new());
     LogLines::new(permit, fixture.task.clone(), id, read)
 }
 

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use saggar_queue::{AddOptions, KEY_RULE, MAX_KEY, NewJob, OptionsError, Unique, UniqueScope, is_key};
+use saggar_queue::{AddOptions, Added, KEY_RULE, MAX_KEY, NewJob, OptionsError, Unique, UniqueScope, is_key};
 use saggar_wire::{self as wire, AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Code, MAX_BATCH};
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::access::{Allowed, Write};
 use crate::address::TaskAddress;
 use crate::answer::{Answer, Answered};
+use crate::audit::{Action, Started};
 use crate::body::{Form, JsonBody};
 use crate::headers::AddHeaders;
 use crate::parameters::{None as NoParameters, Parameters};
@@ -61,7 +62,10 @@ pub(super) async fn add_job(
     let job = BatchJob { args, delay_ms, run_at, priority, unique, key };
     let job = new_job(service.large_fingerprints(), job, trace_parent(&headers).as_ref()).await?;
     room.shrink_to(job.args.len());
-    let added = access.jobs.add(&task, vec![job]).await.map_err(without_index)?;
+    let started = service.audit().begin(&access.caller, Action::AddJobs, Some(&task), None);
+    let added = access.jobs.add(&task, vec![job]).await.map_err(without_index);
+    end(started, &added);
+    let added = added?;
     drop(room);
     let added = added.first().ok_or_else(|| Refusal::internal("adding a job returned no id"))?;
     let mut response = Answer(status(added.is_new), AddedJob { id: added.id.0, new: added.is_new }).into_response();
@@ -114,16 +118,29 @@ pub(super) async fn add_batch(
         new.push(job.map_err(|refusal| in_batch(number, refusal))?);
     }
     room.shrink_to(new.iter().map(|job| job.args.len()).sum());
+    let started = service.audit().begin(&access.caller, Action::AddJobs, Some(&task), None).of(new.len());
     let added = access.jobs.add(&task, new).await.map_err(|refusal| match (refusal.job, refusal.code) {
         (Some(number), Code::InvalidArgs) => {
             in_batch(number, Refusal::new(refusal.code, format!("`args`: {}", refusal.detail)))
         }
         (Some(number), _) => in_batch(number, refusal),
         (None, _) => refusal,
-    })?;
+    });
+    end(started, &added);
+    let added = added?;
     drop(room);
     let (ids, new): (Vec<u64>, Vec<bool>) = added.iter().map(|added| (added.id.0, added.is_new)).unzip();
     Ok(Answer(status(new.contains(&true)), AddedJobs { ids, new }))
+}
+
+/// Records the new jobs in the audit. Jobs that existed already changed nothing.
+fn end(started: Started, added: &Result<Vec<Added>, Refusal>) {
+    let new = added.as_ref().map_or(0, |added| added.iter().filter(|added| added.is_new).count());
+    match added {
+        Ok(_) if new == 0 => started.forget(),
+        Ok(_) => started.of(new).end(StatusCode::CREATED.as_u16(), added),
+        Err(_) => started.end(0, added),
+    }
 }
 
 /// Removes the number of the job from a refusal, because the request has only one job.

@@ -1,14 +1,16 @@
 //! The attempts of a job.
 
 use axum::extract::State;
+use axum::response::Response;
 use saggar_wire as wire;
 
 use crate::access::{Allowed, Read};
 use crate::address::JobAddress;
-use crate::answer::{Answer, Answered};
+use crate::answer::Answer;
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::problem::Refusal;
 use crate::refusals::{ACCESS, ANSWER, JOB, QUERY, STORE, TASK, refusals};
+use crate::response_budget::with_room;
 use crate::service::Service;
 use crate::show;
 
@@ -30,8 +32,9 @@ pub(super) async fn get_attempts(
     access: Allowed<Read>,
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
-) -> Answered<wire::Attempts> {
-    let _room = service.responses().room_to_read(MAX_ATTEMPTS).await?;
+) -> Result<Response, Refusal> {
+    let room = service.responses().room_to_read(access.charged(), MAX_ATTEMPTS).await?;
     let history = access.jobs.queue(&task)?.history(id).await?.ok_or_else(|| Refusal::unknown_job(id))?;
-    Ok(Answer::ok(wire::Attempts { attempts: history.attempts.into_iter().map(show::attempt).collect() }))
+    let attempts = history.attempts.into_iter().map(show::attempt).collect();
+    Ok(with_room(Answer::ok(wire::Attempts { attempts }), room))
 }

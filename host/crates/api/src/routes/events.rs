@@ -68,7 +68,7 @@ pub(super) async fn follow_many(
     if let Some(task) = &task {
         access.jobs.task(task)?;
     }
-    let permit = service.stream_permit()?;
+    let permit = service.stream_permit(&access.caller, access.jobs.tenant())?;
     let scope = task.as_deref().map_or(EventScope::Tenant, EventScope::Task);
     Ok(sse::answer(JobEvents::of_many(permit, access.jobs.follow(scope, after))))
 }
@@ -92,7 +92,7 @@ pub(super) async fn follow_one(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let after = last_event_id::<EventId>(&headers, after.as_deref())?;
-    let permit = service.stream_permit()?;
+    let permit = service.stream_permit(&access.caller, access.jobs.tenant())?;
     // Follows before the look-up, so that no event in between is missed.
     let followed = access.jobs.follow(EventScope::Job(&task, id), after);
     let queue = access.jobs.queue(&task)?;

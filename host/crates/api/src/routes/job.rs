@@ -1,6 +1,5 @@
 //! One job: looking it up, waiting for its end, changing it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -15,7 +14,8 @@ use utoipa::IntoParams;
 use crate::access::{Allowed, Read, Write};
 use crate::address::JobAddress;
 use crate::answer::Answer;
-use crate::jobs::{Jobs, KnownJob};
+use crate::audit::Action;
+use crate::jobs::KnownJob;
 use crate::large;
 use crate::parameters::{None as NoParameters, Parameters, invalid};
 use crate::problem::Refusal;
@@ -75,10 +75,12 @@ pub(super) async fn get_job(
     let found = match wait {
         Some(wait) if !found.has_ended() => {
             // A waiting client occupies a connection, like one that follows events.
-            let _permit = service.stream_permit()?;
+            let permit = service.stream_permit(&access.caller, access.jobs.tenant())?;
             tokio::select! {
                 biased;
-                // First, because the host stops when the last job of a drain ends, and the client waits for that end.
+                code = permit.invalid() => return Err(Refusal::plain(code)),
+                // Before the stop, because the host stops when the last job of a drain ends, and the client waits for that
+                // end.
                 ended = queue.wait_and_peek(id, SMALL) => ended?,
                 () = tokio::time::sleep(wait.min(MAX_WAIT)) => peek(&queue, id).await?,
                 () = service.stop().cancelled() => return Err(Refusal::plain(Code::Stopping)),
@@ -86,7 +88,7 @@ pub(super) async fn get_job(
         }
         _ => found,
     };
-    let room = service.responses().room_to_read(large_bytes(&found)).await?;
+    let room = service.responses().room_to_read(access.charged(), large_bytes(&found)).await?;
     Ok(answer(read(&queue, id, found).await?, room, access.jobs.now()))
 }
 
@@ -124,15 +126,34 @@ fn answer(known: KnownJob, room: Room, now: Timestamp) -> Response {
 /// Changes a job and looks it up for the answer. The client has to learn of the change, so it gets room in any case.
 async fn change(
     service: &Service,
-    jobs: &Arc<dyn Jobs>,
+    access: &Allowed<Write>,
     (task, id): (&str, JobId),
     change: Change,
 ) -> Result<(KnownJob, Room), Refusal> {
-    jobs.change(task, id, change).await?;
-    let queue = jobs.queue(task)?;
+    make(service, access, (task, id), change).await?;
+    let queue = access.jobs.queue(task)?;
     let found = peek(&queue, id).await?;
-    let room = service.responses().room_after_change(large_bytes(&found)).await;
+    let room = service.responses().room_after_change(access.charged(), large_bytes(&found)).await;
     Ok((read(&queue, id, found).await?, room))
+}
+
+/// Changes a job, and records that in the audit.
+async fn make(
+    service: &Service,
+    access: &Allowed<Write>,
+    (task, id): (&str, JobId),
+    change: Change,
+) -> Result<(), Refusal> {
+    let (action, status) = match change {
+        Change::Cancel => (Action::CancelJob, StatusCode::OK),
+        Change::Retry => (Action::RetryJob, StatusCode::OK),
+        Change::Redeliver => (Action::RedeliverJob, StatusCode::OK),
+        Change::Delete => (Action::DeleteJob, StatusCode::NO_CONTENT),
+    };
+    let started = service.audit().begin(&access.caller, action, Some(task), Some(id));
+    let changed = access.jobs.change(task, id, change).await;
+    started.end(status.as_u16(), &changed);
+    changed
 }
 
 /// Parses a number of up to nine digits with its unit.
@@ -158,11 +179,12 @@ fn duration(text: &str) -> Result<Duration, Refusal> {
     responses((status = 204, description = "The job was deleted"), DeleteRefusals)
 )]
 pub(super) async fn delete_job(
+    State(service): State<Service>,
     access: Allowed<Write>,
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Result<StatusCode, Refusal> {
-    access.jobs.change(&task, id, Change::Delete).await?;
+    make(&service, &access, (&task, id), Change::Delete).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -179,7 +201,7 @@ pub(super) async fn cancel_job(
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Result<Response, Refusal> {
-    let (known, room) = change(&service, &access.jobs, (&task, id), Change::Cancel).await?;
+    let (known, room) = change(&service, &access, (&task, id), Change::Cancel).await?;
     // The attempt may have ended by itself before it was stopped; then the job was not cancelled.
     if known.job.life.state.is_ended() && known.job.reason() != Some(FailureKind::Cancelled) {
         return Err(Refusal::new(Code::Ended, format!("the job {id} ended by itself before it could be stopped")));
@@ -199,7 +221,7 @@ pub(super) async fn retry_job(
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Result<Response, Refusal> {
-    let (known, room) = change(&service, &access.jobs, (&task, id), Change::Retry).await?;
+    let (known, room) = change(&service, &access, (&task, id), Change::Retry).await?;
     Ok(answer(known, room, access.jobs.now()))
 }
 
@@ -215,7 +237,7 @@ pub(super) async fn redeliver_job(
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Result<Response, Refusal> {
-    let (known, room) = change(&service, &access.jobs, (&task, id), Change::Redeliver).await?;
+    let (known, room) = change(&service, &access, (&task, id), Change::Redeliver).await?;
     Ok(answer(known, room, access.jobs.now()))
 }
 

@@ -1,16 +1,18 @@
 //! Lists of jobs.
 
 use axum::extract::State;
+use axum::response::Response;
 use saggar_job::TaskKey;
 use saggar_queue::{Cursor, ListOrder, ListQuery};
 use saggar_wire as wire;
 
 use crate::access::{Allowed, Read};
 use crate::address::TaskAddress;
-use crate::answer::{Answer, Answered};
+use crate::answer::Answer;
 use crate::parameters::{Parameters, invalid};
 use crate::problem::Refusal;
 use crate::refusals::{ACCESS, ANSWER, QUERY, STORE, TASK, refusals};
+use crate::response_budget::with_room;
 use crate::rfc3339;
 use crate::service::Service;
 use crate::show;
@@ -34,12 +36,13 @@ pub(super) async fn list_jobs_of_task(
     access: Allowed<Read>,
     TaskAddress(task): TaskAddress,
     Parameters(parameters): Parameters<wire::ListQuery>,
-) -> Answered<wire::Jobs> {
+) -> Result<Response, Refusal> {
     let query = query(parameters)?;
     let task = access.jobs.queue(&task)?.key().task.clone();
     let query = ListQuery { task: Some(task), ..query };
-    let _room = service.responses().room_to_read(query.limit * LISTED_JOB).await?;
-    Ok(Answer::ok(show::page(access.jobs.list(query).await?, access.jobs.now())))
+    let room = service.responses().room_to_read(access.charged(), query.limit * LISTED_JOB).await?;
+    let page = access.jobs.list(query).await?;
+    Ok(with_room(Answer::ok(show::page(page, access.jobs.now())), room))
 }
 
 /// Lists jobs of all tasks.
@@ -51,10 +54,11 @@ pub(super) async fn list_jobs(
     State(service): State<Service>,
     access: Allowed<Read>,
     Parameters(parameters): Parameters<wire::ListQuery>,
-) -> Answered<wire::Jobs> {
+) -> Result<Response, Refusal> {
     let query = query(parameters)?;
-    let _room = service.responses().room_to_read(query.limit * LISTED_JOB).await?;
-    Ok(Answer::ok(show::page(access.jobs.list(query).await?, access.jobs.now())))
+    let room = service.responses().room_to_read(access.charged(), query.limit * LISTED_JOB).await?;
+    let page = access.jobs.list(query).await?;
+    Ok(with_room(Answer::ok(show::page(page, access.jobs.now())), room))
 }
 
 /// Converts the query. The host sets its tenant, and the route its task.

@@ -15,6 +15,7 @@ use crate::log_lines::LogLines;
 use crate::parameters::{Parameters, invalid, last_event_id};
 use crate::problem::Refusal;
 use crate::refusals::{ACCESS, FOLLOW, JOB, QUERY, STORE, TASK, refusals};
+use crate::response_budget::with_room;
 use crate::service::Service;
 use crate::show;
 use crate::sse;
@@ -63,13 +64,13 @@ pub(super) async fn get_logs(
         if after.is_some() {
             return Err(invalid("`after` requires `follow=true`"));
         }
-        let _room = service.responses().room_to_read(MAX_LOG).await?;
+        let room = service.responses().room_to_read(access.charged(), MAX_LOG).await?;
         let log = queue.logs(id).await?.ok_or_else(unknown)?;
         let lines = log.into_iter().map(show::log_line).collect();
-        return Ok(Answer::ok(wire::Logs { lines }).into_response());
+        return Ok(with_room(Answer::ok(wire::Logs { lines }), room));
     }
     let found = queue.peek(id, 0).await?.ok_or_else(unknown)?;
-    let permit = service.stream_permit()?;
+    let permit = service.stream_permit(&access.caller, access.jobs.tenant())?;
     if let Some(read) = read
         && found.has_ended()
         && queue.log_after(id, read).await?.ok_or_else(unknown)?.lines.is_empty()

@@ -1,14 +1,17 @@
 //! Tasks: their definitions, counts and rates, and pausing and resuming them.
 
+use axum::extract::State;
 use http::StatusCode;
 use saggar_wire::{self as wire, Code};
 
 use crate::access::{Admin, Allowed, Read};
 use crate::address::TaskAddress;
 use crate::answer::{Answer, Answered};
+use crate::audit::Action;
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::problem::Refusal;
 use crate::refusals::{ACCESS, ANSWER, QUERY, STORE, TASK, refusals};
+use crate::service::Service;
 use crate::show;
 
 refusals! {
@@ -48,12 +51,12 @@ pub(super) async fn get_task(
     responses((status = 204, description = "The task is paused"), PauseRefusals)
 )]
 pub(super) async fn pause_task(
+    State(service): State<Service>,
     access: Allowed<Admin>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
 ) -> Result<StatusCode, Refusal> {
-    access.jobs.set_paused(&task, true).await?;
-    Ok(StatusCode::NO_CONTENT)
+    set_paused(&service, &access, &task, true).await
 }
 
 /// Resumes a paused task.
@@ -62,10 +65,23 @@ pub(super) async fn pause_task(
     responses((status = 204, description = "The task is resumed"), PauseRefusals)
 )]
 pub(super) async fn resume_task(
+    State(service): State<Service>,
     access: Allowed<Admin>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
 ) -> Result<StatusCode, Refusal> {
-    access.jobs.set_paused(&task, false).await?;
-    Ok(StatusCode::NO_CONTENT)
+    set_paused(&service, &access, &task, false).await
+}
+
+async fn set_paused(
+    service: &Service,
+    access: &Allowed<Admin>,
+    task: &str,
+    paused: bool,
+) -> Result<StatusCode, Refusal> {
+    let action = if paused { Action::PauseTask } else { Action::ResumeTask };
+    let started = service.audit().begin(&access.caller, action, Some(task), None);
+    let done = access.jobs.set_paused(task, paused).await.map(|()| StatusCode::NO_CONTENT);
+    started.end(StatusCode::NO_CONTENT.as_u16(), &done);
+    done
 }

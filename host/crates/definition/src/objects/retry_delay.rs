@@ -1,11 +1,11 @@
 //! `attempt_after`: a number, or an object that says how the delay grows.
 
-use saggar_job::RetryPolicy;
+use saggar_job::{Backoff, RetryPolicy};
 use schemars::{Schema, json_schema};
 
 use crate::key::Key;
 use crate::raw::RawObject;
-use crate::value::{BackoffName, Field, Fraction, Integer, Keys, Reader, ValueType, object_schema, written_object};
+use crate::value::{Choice, Field, Fraction, Integer, Keys, Reader, ValueType, object_schema, written_object};
 
 /// The value of `attempt_after`.
 #[derive(Clone, Copy)]
@@ -22,9 +22,9 @@ const DELAY: Key<Integer> = Key::new(
     "Milliseconds before the first retry.",
 );
 
-const BACKOFF: Key<BackoffName> = Key::new(
+const BACKOFF: Key<Choice<Backoff>> = Key::new(
     "backoff",
-    BackoffName,
+    Choice(&[("fixed", Backoff::Fixed), ("linear", Backoff::Linear), ("exponential", Backoff::Exponential)]),
     "How the delay grows: fixed keeps it, linear multiplies it by the number of failed attempts, exponential doubles it.",
 )
 .or(&["type", "strategy"]);

@@ -7,9 +7,9 @@ use schemars::Schema;
 use super::dirs::Dirs;
 use crate::key::Key;
 use crate::raw::RawObject;
-use crate::task::SandboxRequest;
+use crate::task::{JobAccess, SandboxRequest};
 use crate::value::{
-    Bytes, EnvNames, Field, Integer, Keys, Origins, Reader, Seconds, ValueType, object_schema, written_object,
+    Bytes, Choice, EnvNames, Field, Integer, Keys, Origins, Reader, Seconds, ValueType, object_schema, written_object,
 };
 
 /// The value of `sandbox`.
@@ -17,7 +17,7 @@ use crate::value::{
 pub(crate) struct Sandbox;
 
 /// The keys of `sandbox`.
-const KEYS: Keys = &[&MEMORY, &REUSE, &EVENT_TIMEOUT, &HTTP, &ENV, &DIRS];
+const KEYS: Keys = &[&MEMORY, &REUSE, &EVENT_TIMEOUT, &TASKS, &HTTP, &ENV, &DIRS];
 
 // Every language's runtime needs at least a mebibyte to start; a 32-bit guest can address four gibibytes.
 const MEMORY: Key<Bytes> = Key::new(
@@ -46,6 +46,15 @@ const EVENT_TIMEOUT: Key<Seconds> = Key::new(
     "Seconds of one call of an event handler.",
 );
 
+// A plugin of a third party must not read or cancel the jobs of other tasks unless the task file allows it.
+const TASKS: Key<Choice<JobAccess>> = Key::new(
+    "tasks",
+    Choice(&[("added", JobAccess::Added), ("all", JobAccess::All)]),
+    "Which jobs its code may look up and cancel, besides the one that a call is about: added means those that jobs of \
+     this task added, all means every job of the app.",
+)
+.or(&["jobs"]);
+
 const HTTP: Key<Origins> = Key::new("http", Origins, "Requested HTTP origins.").or(&["net"]);
 const ENV: Key<EnvNames> = Key::new("env", EnvNames, "Requested environment variables.");
 const DIRS: Key<Dirs> =
@@ -72,6 +81,7 @@ impl ValueType for Sandbox {
             memory_bytes: raw.read(&MEMORY, reader),
             reuse: u32::try_from(raw.read(&REUSE, reader)).ok()?,
             event_timeout: raw.read(&EVENT_TIMEOUT, reader),
+            tasks: raw.read(&TASKS, reader),
             http: raw.read(&HTTP, reader),
             env: raw.read(&ENV, reader),
             dirs: raw.read(&DIRS, reader),
@@ -79,11 +89,12 @@ impl ValueType for Sandbox {
     }
 
     fn written(&self, value: &SandboxRequest) -> Option<serde_json::Value> {
-        let SandboxRequest { memory_bytes, reuse, event_timeout, http, env, dirs } = value;
+        let SandboxRequest { memory_bytes, reuse, event_timeout, tasks, http, env, dirs } = value;
         written_object([
             MEMORY.written(memory_bytes),
             REUSE.written(&u64::from(*reuse)),
             EVENT_TIMEOUT.written(event_timeout),
+            TASKS.written(tasks),
             HTTP.written(http),
             ENV.written(env),
             DIRS.written(dirs),
@@ -105,6 +116,7 @@ impl Default for SandboxRequest {
             memory_bytes: MEMORY.ty.default,
             reuse: u32::try_from(REUSE.ty.default).unwrap_or(1),
             event_timeout: EVENT_TIMEOUT.ty.default,
+            tasks: TASKS.ty.default(),
             http: Vec::new(),
             env: Vec::new(),
             dirs: Vec::new(),

@@ -1,14 +1,9 @@
 //! Values in words: text, choices, booleans, and ignored values.
 
-use saggar_job::Backoff;
 use schemars::{Schema, json_schema};
 
 use super::{Field, Reader, Scalar, ValueType, text_schema};
 use crate::suggest;
-
-/// The backoffs by their names in a task file.
-const BACKOFFS: [(&str, Backoff); 3] =
-    [("fixed", Backoff::Fixed), ("linear", Backoff::Linear), ("exponential", Backoff::Exponential)];
 
 /// One line of text for people.
 #[derive(Clone, Copy)]
@@ -17,9 +12,9 @@ pub(crate) struct Text {
     pub(crate) max_chars: usize,
 }
 
-/// How a delay grows.
+/// One of a few names; the first is the default.
 #[derive(Clone, Copy)]
-pub(crate) struct BackoffName;
+pub(crate) struct Choice<T: 'static>(pub(crate) &'static [(&'static str, T)]);
 
 /// True or false.
 #[derive(Clone, Copy)]
@@ -65,44 +60,55 @@ impl ValueType for Text {
     }
 }
 
-impl ValueType for BackoffName {
-    type Value = Backoff;
+impl<T: Copy + PartialEq> Choice<T> {
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(name, _)| *name)
+    }
+}
+
+impl<T: Copy + PartialEq> ValueType for Choice<T> {
+    type Value = T;
 
     fn expected(&self) -> String {
-        "\"fixed\", \"linear\" or \"exponential\"".to_owned()
+        let names: Vec<String> = self.names().map(|name| format!("{name:?}")).collect();
+        match names.split_last() {
+            Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            _ => names.concat(),
+        }
     }
 
     fn example(&self) -> String {
-        "\"exponential\"".to_owned()
+        self.names().last().map(|name| format!("{name:?}")).unwrap_or_default()
     }
 
-    fn default(&self) -> Backoff {
-        Backoff::Fixed
+    fn default(&self) -> T {
+        let (_, value) = self.0[0];
+        value
     }
 
     fn default_text(&self) -> Option<String> {
-        Some("\"fixed\"".to_owned())
+        self.names().next().map(|name| format!("{name:?}"))
     }
 
-    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Backoff> {
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<T> {
         let text = reader.text(self, field)?;
-        if let Some((_, backoff)) = BACKOFFS.iter().find(|(name, _)| *name == text) {
-            return Some(*backoff);
+        if let Some((_, value)) = self.0.iter().find(|(name, _)| *name == text) {
+            return Some(*value);
         }
-        let nearest = suggest::nearest(&text, BACKOFFS.iter().map(|(name, _)| *name));
+        let nearest = suggest::nearest(&text, self.names());
         match nearest.filter(|_| !field.is_secret()) {
             Some(name) => reader.reject_with(self, field, format!("write {name:?}")),
             None => reader.reject(self, field),
         }
     }
 
-    fn written(&self, value: &Backoff) -> Option<serde_json::Value> {
-        let (name, _) = BACKOFFS.iter().find(|(_, backoff)| backoff == value)?;
+    fn written(&self, value: &T) -> Option<serde_json::Value> {
+        let (name, _) = self.0.iter().find(|(_, one)| one == value)?;
         Some((*name).into())
     }
 
     fn schema(&self) -> Schema {
-        text_schema(&BACKOFFS.map(|(name, _)| name).join("|"))
+        text_schema(&self.names().collect::<Vec<_>>().join("|"))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{NEXT, problems_with};
-use saggar_definition::{Task, read_task};
+use saggar_definition::{JobAccess, Task, read_task};
 use saggar_job::Backoff;
 
 fn task(lines: &str) -> Task {
@@ -19,7 +19,7 @@ fn defaults_are_those_of_the_original_document() {
     assert_eq!(task.timeout, Duration::from_secs(300));
     assert_eq!(task.retry, saggar_job::RetryPolicy::default());
     assert_eq!((task.sandbox.memory_bytes, task.sandbox.reuse), (64 << 20, 10_000));
-    assert_eq!(task.sandbox.event_timeout, Duration::from_secs(10));
+    assert_eq!((task.sandbox.event_timeout, task.sandbox.tasks), (Duration::from_secs(10), JobAccess::Added));
     assert_eq!(task.retention.success, Duration::from_secs(24 * 3600));
     assert_eq!(task.retention.failure, Duration::from_secs(7 * 24 * 3600));
     assert_eq!(task.references().count(), 1);
@@ -47,11 +47,11 @@ fn object_notations_set_every_option() {
         r#""attempt_after": {"delay": 100, "backoff": "exponential", "max": 60000, "jitter": 0.1},
            "retention": {"success": "90s", "failure": 60},
            "sandbox": {"memory": "1 GiB", "reuse": 1, "event_timeout": 2.5, "env": ["LANG"], "http": ["https://a.b"],
-                       "dirs": ["data", {"path": "out", "write": true}]}"#,
+                       "tasks": "all", "dirs": ["data", {"path": "out", "write": true}]}"#,
     );
     assert_eq!((task.retry.delay_ms, task.retry.backoff, task.retry.max_delay_ms), (100, Backoff::Exponential, 60_000));
     assert_eq!(task.retention.success, Duration::from_secs(90));
-    assert_eq!((task.sandbox.memory_bytes, task.sandbox.reuse), (1 << 30, 1));
+    assert_eq!((task.sandbox.memory_bytes, task.sandbox.reuse, task.sandbox.tasks), (1 << 30, 1, JobAccess::All));
     let dirs: Vec<_> = task.sandbox.dirs.iter().map(|dir| (dir.value.path.as_str(), dir.value.write)).collect();
     assert_eq!(dirs, [("data", false), ("out", true)]);
 }
@@ -89,6 +89,16 @@ fn invalid_sandbox_requests() {
         problems_with(lines),
         problems_with("\"sandbox\": 5, \"event\": null, \"retention\": \"7d\""),
         problems_with("\"sandbox\": {\"memory\": 1000}"),
+    ];
+    insta::assert_snapshot!(shown.join(NEXT));
+}
+
+#[test]
+fn access_to_jobs_is_added_or_all() {
+    let shown = [
+        problems_with("\"sandbox\": {\"tasks\": \"All\"}"),
+        problems_with("\"sandbox\": {\"tasks\": [\"mail.send\"]}"),
+        problems_with("\"tasks\": \"all\", \"sandbox\": {\"jobs\": \"all\"}"),
     ];
     insta::assert_snapshot!(shown.join(NEXT));
 }

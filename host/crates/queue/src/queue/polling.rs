@@ -25,7 +25,7 @@ async fn poll(queue: Weak<Shared>) {
     loop {
         ticks.tick().await;
         let Some(queue) = queue.upgrade() else { return };
-        let tasks: Vec<_> = queue.tasks.read().values().cloned().collect();
+        let tasks: Vec<_> = queue.tasks.read().all().cloned().collect();
         // The counts may have been stale.
         queue.context.recheck_idle();
         drop(queue);

@@ -106,7 +106,7 @@ impl TaskQueue {
         }
         // An addition that is refused anyway, or is a duplicate, must not cost the results of other jobs.
         match add(jobs.clone()).await {
-            Err(AddError::KeepBytesExceeded { .. }) => {
+            Err(error) if error.needs_room() => {
                 self.make_room(more, &rules).await?;
                 add(jobs).await
             }

@@ -19,21 +19,37 @@ impl TaskQueue {
     ///
     /// If the store fails. Nothing was claimed.
     pub async fn claim(self: &Arc<Self>) -> Result<Claim, StoreError> {
+        let (claim, ()) = self.claim_with(|| std::future::ready(())).await?;
+        Ok(claim)
+    }
+
+    /// Like [`claim`](Self::claim), but waits for a permit before it claims: `permit` is called when a job may be
+    /// ready, and its result is dropped if there is none after all.
+    ///
+    /// # Errors
+    ///
+    /// As [`claim`](Self::claim).
+    pub async fn claim_with<P, F: Future<Output = P>>(
+        self: &Arc<Self>,
+        permit: impl Fn() -> F,
+    ) -> Result<(Claim, P), StoreError> {
         let claimer = self.observer.slots.register_idle();
         loop {
             let mut ring = std::pin::pin!(claimer.next_ring());
             ring.as_mut().enable();
             self.pick_up_attempts().await?;
-            let now = self.observer.context.clock.now();
             let mut next_due = NextDue::Nothing;
+            let mut now = self.observer.context.clock.now();
             if self.store.may_claim() {
+                let permit = permit().await;
+                now = self.observer.context.clock.now();
                 let mut claimed = self.store.claim(1, now).await?;
                 next_due = claimed.next_due;
                 // Nothing awaits from here to the creation of the claim, so the future cannot be dropped in between.
                 if let Some(job) = claimed.jobs.pop() {
                     drop(claimer);
                     self.observer.slots.ring_for(next_due);
-                    return Ok(self.begin(job, now));
+                    return Ok((self.begin(job, now), permit));
                 }
             }
             claimer.sleep(ring, next_due, now).await;

@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use saggar_queue::{
-    AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
-    Delivery, Finish, Finished, History, Job, Lane, ListQuery, LogLine, MemoryStore, NewJob, Observer, Page, Peek,
-    Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore,
+    AddError, Added, AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, CallbackPosition, Change,
+    ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, Finish, Finished, History, Job, Lane, ListQuery, LogLine,
+    MemoryStore, NewJob, Observer, Page, Peek, Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore,
+    TenantLevels,
 };
 use saggar_store::conformance::differential::{Plan, compare};
 use saggar_store::conformance::{InMemory, Location, Locations};
@@ -94,6 +95,14 @@ impl Store for BrokenStore {
         self.0.tasks().await
     }
 
+    async fn remove_tenant(&self, tenant: &str) -> Result<u64, StoreError> {
+        self.0.remove_tenant(tenant).await
+    }
+
+    async fn free_removed(&self, most: usize) -> Result<bool, StoreError> {
+        self.0.free_removed(most).await
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         self.0.list(query).await
     }
@@ -104,6 +113,26 @@ impl Store for BrokenStore {
 
     fn kept_bytes(&self) -> u64 {
         self.0.kept_bytes()
+    }
+
+    fn tenant_levels(&self, tenant: &str) -> TenantLevels {
+        self.0.tenant_levels(tenant)
+    }
+
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
+        self.0.append_audit(entries).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        self.0.audit(query).await
+    }
+
+    async fn remove_audit(&self, tenant: &str, most: usize) -> Result<bool, StoreError> {
+        self.0.remove_audit(tenant, most).await
+    }
+
+    fn set_audit_limits(&self, limits: AuditLimits) {
+        self.0.set_audit_limits(limits);
     }
 }
 

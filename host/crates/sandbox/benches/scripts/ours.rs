@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use saggar_job::{JobId, LogSource, Problem};
 use saggar_sandbox::{Call, Engine, EngineOptions, Input, JobContext, Limits, Plugin, Sandbox, Services, TaskJob};
+use saggar_tenant::{Flow, Tenant};
 
 use crate::Script;
 use crate::bare::ARGS;
@@ -25,26 +26,31 @@ pub(crate) struct Calls {
 
 impl Ours {
     pub(crate) async fn script(runner: &'static [u8], script: Script) -> anyhow::Result<Self> {
-        let options =
-            EngineOptions { script_runner: Some(runner), tuned_for_scripts: true, ..EngineOptions::default() };
-        let engine = Engine::new(options)?;
-        let read = Arc::new(move |_: &str| Ok(script.text.to_owned()));
-        let plugin = engine.load_script("scripts/task.js", &[script.function.to_owned()], read).await?;
-        Ok(Self { plugin, handler: Some(script.function.into()) })
+        let engine = engine(runner)?;
+        Ok(Self { plugin: load(&engine, script).await?, handler: Some(script.function.into()) })
     }
 
-    pub(crate) async fn plugin(component: &[u8], tuned_for_scripts: bool) -> anyhow::Result<Self> {
+    /// Loads a plugin, after a script into the same engine if there is one.
+    pub(crate) async fn plugin(
+        component: &[u8],
+        runner: &'static [u8],
+        beside: Option<Script>,
+    ) -> anyhow::Result<Self> {
         let file = tempfile::Builder::new().suffix(".wasm").tempfile()?;
         std::fs::write(file.path(), component)?;
-        let engine = Engine::new(EngineOptions { tuned_for_scripts, ..EngineOptions::default() })?;
+        let engine = engine(runner)?;
+        if let Some(script) = beside {
+            load(&engine, script).await?;
+        }
         Ok(Self { plugin: engine.load(file.path()).await?, handler: None })
     }
 
     /// Makes a sandbox whose instance serves so many calls.
     pub(crate) fn sandbox(&self, reuse: u32) -> Calls {
         let (task, handler) = (Arc::from("bench"), self.handler.clone());
+        let flow = Flow::new(Tenant::new("bench"), Arc::clone(&task));
         Calls {
-            sandbox: Sandbox::new(self.plugin.clone(), Limits { memory: 64 << 20, reuse }),
+            sandbox: Sandbox::new(self.plugin.clone(), Limits { memory: 64 << 20, reuse }, flow),
             job: JobContext { id: JobId(1), task, attempt: 1, max_attempts: 1, handler, trace_parent: None },
             args: ARGS.into(),
             services: Arc::new(NoServices),
@@ -65,6 +71,15 @@ impl Calls {
             Err(error) => anyhow::bail!("{:?}", error.problem()),
         }
     }
+}
+
+fn engine(runner: &'static [u8]) -> anyhow::Result<Engine> {
+    Ok(Engine::new(EngineOptions { script_runner: Some(runner), ..EngineOptions::default() })?)
+}
+
+async fn load(engine: &Engine, script: Script) -> anyhow::Result<Plugin> {
+    let read = Arc::new(move |_: &str| Ok(script.text.to_owned()));
+    Ok(engine.load_script("scripts/task.js", &[script.function.to_owned()], read).await?)
 }
 
 /// Services that do nothing.

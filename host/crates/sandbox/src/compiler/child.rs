@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::compile::{MAX_CODE, compile};
 use super::confinement;
 use super::encode::{encode, read_request};
+use super::launcher;
 use crate::config::base_config;
 use crate::invalid_bytes::MAX_BYTES;
 
@@ -24,6 +25,9 @@ pub(crate) enum Work {
 }
 
 impl Work {
+    /// Everything that a child process does.
+    pub(crate) const ALL: [Self; 2] = [Self::Compile, Self::Encode];
+
     /// Returns the argument that runs the program for this.
     pub(crate) fn argument(self) -> &'static str {
         match self {
@@ -43,18 +47,26 @@ const REFUSAL: u8 = 1;
 /// Maximum length of a refusal.
 const MAX_REFUSAL: u64 = 64 << 10;
 
-/// Runs the compiler if this process was started as one ([`Compiler::Process`](crate::Compiler)), and then returns its
-/// exit code. Call it first in `main`, with the arguments of the process, before there are other threads.
+/// Runs the compiler if this process was started as one ([`Compiler::Process`](crate::Compiler)), or starts compilers if it
+/// was started for that ([`CompilerLauncher`](crate::CompilerLauncher)), and then returns its exit code.
+/// Call it first in `main`, with the arguments of the process, before there are other threads.
 pub fn compile_if_asked(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Option<ExitCode> {
     let argument = arguments.into_iter().nth(1)?;
-    let work = [Work::Compile, Work::Encode].into_iter().find(|work| argument == work.argument())?;
-    Some(match confinement::confine().and_then(|()| run(work)) {
+    if argument == launcher::ARGUMENT {
+        return Some(exit_code(launcher::run()));
+    }
+    let work = Work::ALL.into_iter().find(|work| argument == work.argument())?;
+    Some(exit_code(confinement::confine().and_then(|()| run(work))))
+}
+
+fn exit_code(done: io::Result<()>) -> ExitCode {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "{error}");
             ExitCode::FAILURE
         }
-    })
+    }
 }
 
 fn run(work: Work) -> io::Result<()> {

@@ -10,7 +10,7 @@ use crate::validate;
 
 /// Version of the checks before compiling. Increase it with every change of them, so components that passed older
 /// checks are checked again.
-pub(crate) const LIMITS_VERSION: u32 = 2;
+pub const LIMITS_VERSION: u32 = 2;
 
 /// Maximum bytes of native code of one component. A Python component of 18 MiB has about 60 MiB.
 pub(crate) const MAX_CODE: u64 = 512 << 20;

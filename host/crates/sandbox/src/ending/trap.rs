@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use saggar_job::{FailureKind, Problem};
+use saggar_tenant::Quota;
 use serde_json::{Map, Value};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
@@ -27,6 +28,9 @@ const STACK_KIB: usize = 512;
 /// Advice for a stack overflow.
 const RECURSION: &str = "recurse less deeply, or keep pending work in a list";
 
+/// The code of problems whose cause is a tenant's quota.
+const QUOTA_EXCEEDED: &str = "quota-exceeded";
+
 /// Errors of the engine that have no type of their own, recognized by a part of their text. Tests provoke each of them.
 const FUEL_TEXT: &str = "fuel allocated for hostcalls has been exhausted";
 const HANDLES_TEXT: &str = "store handle limit exceeded";
@@ -38,13 +42,30 @@ pub(super) fn explain(error: &wasmtime::Error, call: &FinishedCall<'_>) -> CallE
     if error.is::<PoolConcurrencyLimitError>() {
         return CallError::NoCapacity(Problem::new("no-capacity", format!("the pool of sandboxes is full: {error}")));
     }
+    if lacks_first_memory(error, call) {
+        return CallError::NoCapacity(Problem::new(QUOTA_EXCEEDED, out_of_memory(call)));
+    }
     let backtrace = backtrace(error);
     if ran_out_of_memory(error, call) {
-        let problem = Problem::new("out-of-memory", out_of_memory(call));
+        let is_quota = matches!(refused(call), Some(Refused::Quota { .. }));
+        let code = if is_quota { QUOTA_EXCEEDED } else { "out-of-memory" };
+        let problem = Problem::new(code, out_of_memory(call));
         return CallError::failed(FailureKind::OutOfMemory, with_details(problem, backtrace, call));
     }
     let (code, message) = name(error, &backtrace, call);
     CallError::failed(FailureKind::Trap, with_details(Problem::new(code, message), backtrace, call))
+}
+
+fn refused(call: &FinishedCall<'_>) -> Option<Refused> {
+    call.guest.limiter.refusal().map(|refusal| refusal.why)
+}
+
+/// Returns whether the instance could not be created because other sandboxes of the tenant hold the memory, so that it
+/// may be possible later.
+fn lacks_first_memory(error: &wasmtime::Error, call: &FinishedCall<'_>) -> bool {
+    let Some(Refused::Quota { more, limit, others: 1.. }) = refused(call) else { return false };
+    let is_possible = call.guest.limiter.bytes().saturating_add(more) <= limit;
+    is_possible && error.downcast_ref::<Trap>().is_none() && error.root_cause().to_string().contains(MINIMUM_TEXT)
 }
 
 /// Returns whether a refusal of memory ended the call: the guest called no import of the contract after it, read no
@@ -80,7 +101,7 @@ fn shows_another_cause(output_tail: &OutputTail, refused_at: std::time::Instant)
 fn out_of_memory(call: &FinishedCall<'_>) -> String {
     let limiter = &call.guest.limiter;
     let (bytes, most) = (limiter.bytes(), limiter.max_bytes());
-    let limit = match limiter.refusal().map(|refusal| refusal.why) {
+    let limit = match refused(call) {
         Some(Refused::Memory(total)) => format!(
             "it asked for {total} bytes in all, holds {bytes}, and `sandbox.memory` allows {most}; raise `sandbox.memory`, or \
              use less"
@@ -91,6 +112,10 @@ fn out_of_memory(call: &FinishedCall<'_>) -> String {
         Some(Refused::OwnMaximum(maximum)) => format!(
             "it asked for more than the maximum of {maximum} that its memory or table has; it holds {bytes} of the {most} bytes \
              of `sandbox.memory`"
+        ),
+        Some(Refused::Quota { more, limit, others }) => format!(
+            "it asked for {more} bytes beside the {bytes} that it holds, other sandboxes of the tenant hold {others}, and the \
+             tenant's quota `memory` is {limit}; run fewer jobs at a time, use less, or have the quota raised"
         ),
         Some(Refused::System) => {
             format!("the operating system refused memory to the host; the guest holds {bytes} of {most} bytes")
@@ -204,11 +229,14 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
 /// Adds the backtrace and the last lines of standard error, if any, to the details.
 pub(super) fn with_details(mut problem: Problem, backtrace: Vec<String>, call: &FinishedCall<'_>) -> Problem {
     let stderr: Vec<String> = call.output_tail.stderr.iter().map(|(_, line)| line.clone()).collect();
-    let details: Map<String, Value> = [("backtrace", backtrace), ("stderr", stderr)]
+    let mut details: Map<String, Value> = [("backtrace", backtrace), ("stderr", stderr)]
         .into_iter()
         .filter(|(_, lines)| !lines.is_empty())
         .map(|(name, lines)| (name.to_owned(), lines.into()))
         .collect();
+    if problem.code == QUOTA_EXCEEDED {
+        details.insert("quota".to_owned(), Quota::Memory.name().into());
+    }
     if !details.is_empty() {
         problem.details = Some(Value::Object(details).to_string());
     }

@@ -38,7 +38,8 @@ impl Guest {
         match self.services()? {
             Err(problem) => Ok(Err(problem)),
             Ok(services) => {
-                let added = services.add(&task, args, delay_ms.min(MAX_DELAY_MS)).await;
+                let added = services.add(&task, args, delay_ms.min(MAX_DELAY_MS));
+                let added = self.slices.clone().in_host(added).await;
                 Ok(added.map(|id| id.0).map_err(problem))
             }
         }
@@ -68,7 +69,7 @@ impl Host for Guest {
         match self.services()? {
             Err(problem) => Ok(Err(problem)),
             Ok(services) => {
-                let added = services.add_with(&task, args, &options).await;
+                let added = self.slices.clone().in_host(services.add_with(&task, args, &options)).await;
                 Ok(added.map(|id| id.0).map_err(problem))
             }
         }
@@ -77,14 +78,17 @@ impl Host for Guest {
     async fn get(&mut self, task: String, id: u64) -> wasmtime::Result<Result<tasks::Job, types::Problem>> {
         match self.services()? {
             Err(problem) => Ok(Err(problem)),
-            Ok(services) => Ok(services.get(&task, JobId(id)).await.map(job).map_err(problem)),
+            Ok(services) => {
+                let found = self.slices.clone().in_host(services.get(&task, JobId(id))).await;
+                Ok(found.map(job).map_err(problem))
+            }
         }
     }
 
     async fn cancel(&mut self, task: String, id: u64) -> wasmtime::Result<Result<(), types::Problem>> {
         match self.services()? {
             Err(problem) => Ok(Err(problem)),
-            Ok(services) => Ok(services.cancel(&task, JobId(id)).await.map_err(problem)),
+            Ok(services) => Ok(self.slices.clone().in_host(services.cancel(&task, JobId(id))).await.map_err(problem)),
         }
     }
 }

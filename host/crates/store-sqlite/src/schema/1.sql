@@ -1,5 +1,5 @@
 -- Version 1. Unsigned 64-bit integers are stored as SQLite's signed integers with the same bits; times beyond its range
--- as its greatest integer. A `job` is its task's number and its own, which grows with every job added to the store and
+-- as its greatest integer. A `job` is its task's number and its own, which grows with every job of its tenant and
 -- with every new place in a queue: task << 43 | number. So the jobs of a task are adjacent, in the order of adding.
 
 CREATE TABLE tasks (

@@ -10,7 +10,7 @@ use super::super::statements::HotStatement;
 use super::{Stepped, TaskTx};
 use saggar_store::step::PendingCallbacks;
 use saggar_store::step::plan::{Bounds, added_event, plan_add};
-use saggar_store::{AddError, Added, NewJob, Rules};
+use saggar_store::{AddError, Added, Needs, NewJob, Rules};
 
 /// Kinds of names.
 pub(super) const KEY: i64 = 0;
@@ -31,6 +31,9 @@ impl TaskTx<'_> {
             Ok(added) => added,
             Err(error) => return Ok(Err(error)),
         };
+        if let Err(exceeded) = self.state.book.check(&Needs::of(&jobs, &added)) {
+            return Ok(Err(AddError::QuotaExceeded(exceeded)));
+        }
         if let Some(event) = added_event(&jobs, &added, rules, now) {
             self.notify(event);
         }
@@ -85,7 +88,7 @@ impl TaskTx<'_> {
             self.state.ready_queue.enter_plain(record);
         }
         self.state.last_id = self.state.last_id.max(id.0);
-        self.state.counts.waiting += 1;
+        self.state.count_status(None, Some(Status::Waiting));
         self.state.counts.added += 1;
         Ok(())
     }

@@ -51,7 +51,7 @@ impl TaskTx<'_> {
     /// enter the queue.
     fn change_status(&mut self, record: &Record, before: Status, after: Status) -> rusqlite::Result<()> {
         let has_ended = |status| matches!(status, Status::Success | Status::Failure);
-        self.state.count_status(before, after);
+        self.state.count_status(Some(before), Some(after));
         if has_ended(before) {
             self.unlist(record, before)?;
         }

@@ -6,7 +6,7 @@ use saggar_job::{Status, Timestamp};
 use super::super::number::from_i64;
 use super::super::record::{HAS_ATTEMPTS, HAS_LOG, Record};
 use super::{TaskState, TaskTx, keeping};
-use saggar_store::{Pruned, Rules, kept_bytes};
+use saggar_store::{Needs, Pruned, Rules, kept_bytes};
 
 impl TaskState {
     /// Returns when and how the job ended that [`TaskTx::remove_first_ended`] removes next.
@@ -26,6 +26,8 @@ impl TaskTx<'_> {
         let change = |bytes: &mut u64| *bytes = bytes.wrapping_add(after.wrapping_sub(before));
         change(&mut self.state.counts.bytes);
         change(&mut self.batch_context.kept_bytes);
+        let bytes = |bytes| Needs { waiting: 0, bytes };
+        self.state.book.change(bytes(before), bytes(after));
     }
 
     /// Returns the bytes of the records of a job's attempts.
@@ -68,8 +70,8 @@ impl TaskTx<'_> {
         self.state.dirty = true;
         self.batch_context.must_sync();
         let removed = self.remove_expired(due, status)?;
-        let (lines, was_pending) = removed.unwrap_or_default();
+        let (more_work, was_pending) = removed.unwrap_or_default();
         let pruned = Pruned { jobs: removed.is_some().into(), undelivered: was_pending.into(), more: false };
-        Ok(Some((pruned, 1 + lines / Pruned::LINES_LIKE_A_JOB)))
+        Ok(Some((pruned, 1 + more_work)))
     }
 }

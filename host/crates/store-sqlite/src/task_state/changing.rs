@@ -116,8 +116,8 @@ impl TaskTx<'_> {
                 self.state.dirty = true;
                 self.batch_context.must_sync();
                 work += 1;
-                if let Some((lines, was_pending)) = self.remove_expired(due, status)? {
-                    work += lines / Pruned::LINES_LIKE_A_JOB;
+                if let Some((more_work, was_pending)) = self.remove_expired(due, status)? {
+                    work += more_work;
                     jobs += 1;
                     undelivered += usize::from(was_pending);
                 }
@@ -126,9 +126,9 @@ impl TaskTx<'_> {
         Ok(Pruned { jobs, undelivered, more: false })
     }
 
-    /// Removes the job of an entry for retention. Returns how many lines its log had, and whether a deferred callback
-    /// was removed with it. `None` if the entry is stale, because the job was retried or deleted, or if a callback is
-    /// pending.
+    /// Removes the job of an entry for retention. Returns how much [more work](Pruned::more_work) than one job that was,
+    /// and whether a deferred callback was removed with it. `None` if the entry is stale, because the job was retried or
+    /// deleted, or if a callback is pending.
     pub(super) fn remove_expired(
         &mut self,
         (ended_at, number): (Timestamp, u64),
@@ -143,14 +143,15 @@ impl TaskTx<'_> {
         Ok(Some((self.remove(record)?, was_pending)))
     }
 
-    /// Removes a job that is in no queue, with all its rows; returns how many lines its log had.
+    /// Removes a job that is in no queue, with all its rows; returns how much [more work](Pruned::more_work) than one job
+    /// that was.
     fn remove(&mut self, mut record: Record) -> rusqlite::Result<usize> {
         self.remove_callbacks(&mut record)?;
         let record = &record;
         let status = record.life.state.status();
-        self.count_bytes(self.bytes_of(record)?, 0);
-        *self.state.count_mut(status) -= 1;
-        self.state.dirty = true;
+        let bytes = self.bytes_of(record)?;
+        self.count_bytes(bytes, 0);
+        self.state.count_status(Some(status), None);
         if status != Status::Waiting {
             self.unlist(record, status)?;
         }
@@ -176,6 +177,6 @@ impl TaskTx<'_> {
         self.remove_response(record)?;
         self.statements.execute(HotStatement::RemoveJob, params![record.job.0])?;
         self.statements.execute(HotStatement::RemoveId, params![self.state.task.0, to_i64(record.id.0)])?;
-        Ok(lines)
+        Ok(Pruned::more_work(lines, bytes))
     }
 }

@@ -74,11 +74,11 @@ impl TaskTx<'_> {
             return Ok(());
         }
         let (batch_context, state) = (&mut *self.batch_context, &mut *self.state);
-        let (seq, last_number) = (batch_context.seq, &mut state.last_number);
+        let (seq, last_number, book) = (batch_context.seq, &mut state.last_number, &state.book);
         // At least the one that is to be claimed, even if earlier steps of the batch have used up the limit.
         let most = self.limits.promoted_at_once.saturating_sub(batch_context.promoted).max(1);
         let promoted = state.ready_queue.promote(self.db, most, now, seq, || {
-            *last_number = batch_context.next_number();
+            *last_number = book.next_number();
             *last_number
         })?;
         batch_context.promoted += promoted;
@@ -104,7 +104,7 @@ impl TaskTx<'_> {
         self.batch_context.note_claim(Orphan { job: record.job, run, started_at: now });
         let live = Live { run, started_at: now, attempt, cancelling: false };
         self.state.live.push((record.job.number(), Some(live)));
-        self.state.count_status(Status::Waiting, Status::Running);
+        self.state.count_status(Some(Status::Waiting), Some(Status::Running));
         let (args, origin) = (record.args.clone(), record.origin());
         let claimed = ClaimedJob { id: record.id, run, attempt, args, origin, ready_at };
         let progress = record.take_progress();
@@ -200,7 +200,7 @@ impl TaskTx<'_> {
         self.state.ready_queue.enter_ready(self.db, number, rank, position, ready_at, record.since)?;
         self.batch_context.running -= 1;
         self.state.live.push((number, None));
-        self.state.count_status(Status::Running, Status::Waiting);
+        self.state.count_status(Some(Status::Running), Some(Status::Waiting));
         self.list(&record, Status::Waiting)?;
         // The row gets the fence of the claim, because the claim is still in the table of claims.
         self.put(&mut record, false)?;

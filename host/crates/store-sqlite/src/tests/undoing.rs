@@ -4,8 +4,9 @@
 use super::undone::undone;
 use super::*;
 use saggar_store::{
-    AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
-    Delivery, Finish, Finished, History, Job, Lane, LogLine, Observer, Page, Peek, Pruned, SettledUnwanted, TaskStore,
+    AddError, Added, AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, CallbackPosition, Change,
+    ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, Finish, Finished, History, Job, Lane, LogLine, Observer,
+    Page, Peek, Pruned, SettledUnwanted, TaskStore, TenantLevels,
 };
 
 /// Temporary directories, with a store that rolls back first.
@@ -98,6 +99,14 @@ impl Store for UndoingStore {
         self.0.tasks().await
     }
 
+    async fn remove_tenant(&self, tenant: &str) -> Result<u64, StoreError> {
+        twice(&self.0, || self.0.remove_tenant(tenant)).await
+    }
+
+    async fn free_removed(&self, most: usize) -> Result<bool, StoreError> {
+        twice(&self.0, || self.0.free_removed(most)).await
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         self.0.list(query).await
     }
@@ -108,6 +117,26 @@ impl Store for UndoingStore {
 
     fn kept_bytes(&self) -> u64 {
         self.0.kept_bytes()
+    }
+
+    fn tenant_levels(&self, tenant: &str) -> TenantLevels {
+        self.0.tenant_levels(tenant)
+    }
+
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
+        twice(&self.0, || self.0.append_audit(entries.clone())).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        self.0.audit(query).await
+    }
+
+    async fn remove_audit(&self, tenant: &str, most: usize) -> Result<bool, StoreError> {
+        twice(&self.0, || self.0.remove_audit(tenant, most)).await
+    }
+
+    fn set_audit_limits(&self, limits: AuditLimits) {
+        self.0.set_audit_limits(limits);
     }
 }
 

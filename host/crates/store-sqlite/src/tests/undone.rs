@@ -12,7 +12,7 @@ use saggar_store::{CallbackKind, Delivery, Lane, NextDue};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
-type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub(super) type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub(super) fn no_room() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)

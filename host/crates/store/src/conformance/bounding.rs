@@ -212,3 +212,31 @@ pub(super) async fn the_byte_limit_of_the_store_covers_all_tasks(locations: &dyn
     let fixture = fixture.die().await;
     assert_eq!(fixture.store.kept_bytes(), before, "tasks that are not open count, too");
 }
+
+pub(super) async fn the_tenant_with_the_most_bytes_makes_room_for_all(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, Rules::default()).await;
+    let mut tasks = Vec::new();
+    for (tenant, task) in [("small", "it"), ("large", "one"), ("large", "two")] {
+        let key = TaskKey::new(tenant, task);
+        tasks.push(works(fixture.store.open(&key, &fixture.rules, fixture.now, Arc::new(())).await));
+    }
+    // The jobs of the small tenant ended first.
+    for (task, jobs) in [(0, 2), (1, 4), (2, 4)] {
+        for _ in 0..jobs {
+            end_in(&*tasks[task], &fixture.rules, fixture.now).await;
+            fixture.later(10);
+        }
+    }
+    let (all, each) = (fixture.store.kept_bytes(), works(tasks[0].counts_now().await).bytes / 2);
+    fixture.store.set_keep_bytes(all);
+    for (jobs, expected) in [(5, [2, 0, 3]), (8, [1, 0, 1])] {
+        let before = fixture.store.kept_bytes();
+        let made = works(fixture.task.make_room(jobs * each - each / 4, 100, &fixture.rules).await);
+        assert_eq!(made.jobs as u64, (before - fixture.store.kept_bytes()) / each);
+        let mut left = Vec::new();
+        for task in &tasks {
+            left.push(works(task.counts_now().await).success);
+        }
+        assert_eq!(left, expected, "what ended first, of the tenant with the most bytes");
+    }
+}

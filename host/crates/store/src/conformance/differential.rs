@@ -84,6 +84,23 @@ impl Drop for ReplayHint {
 /// The tasks of a history; the first two share a tenant.
 const TASKS: [(&str, &str); 3] = [("default", "one"), ("default", "two"), ("else", "one")];
 
+/// The quotas of the tenant of the first two tasks: waiting jobs, and bytes.
+#[derive(Debug, Clone, Copy)]
+struct Quotas(Option<u64>, Option<u64>);
+
+impl Quotas {
+    fn any(chance: &mut fastrand::Rng) -> Self {
+        let waiting = (chance.u8(0..4) == 0).then(|| chance.u64(0..20));
+        Self(waiting, (chance.u8(0..4) == 0).then(|| chance.u64(500..8_000)))
+    }
+
+    fn set(&self, store: &dyn Store) {
+        let levels = store.tenant_levels(TASKS[0].0);
+        levels.waiting.set_limit(self.0);
+        levels.kept_bytes.set_limit(self.1);
+    }
+}
+
 /// A store and its open tasks.
 struct Side {
     store: Arc<dyn Store>,
@@ -93,7 +110,8 @@ struct Side {
 }
 
 impl Side {
-    async fn open(store: Arc<dyn Store>, rules: &[Arc<Rules>], now: Timestamp) -> Self {
+    async fn open(store: Arc<dyn Store>, rules: &[Arc<Rules>], quotas: &Quotas, now: Timestamp) -> Self {
+        quotas.set(&*store);
         let (mut tasks, mut observed) = (Vec::new(), Vec::new());
         for ((tenant, task), rules) in TASKS.into_iter().zip(rules) {
             let (observer, received) = Observed::new();
@@ -117,6 +135,7 @@ struct History {
     number: usize,
     now: Timestamp,
     rules: Vec<Arc<Rules>>,
+    quotas: Quotas,
     location: Box<dyn Location>,
     oracle: Arc<MemoryStore>,
     /// The memory store, and the store under test.
@@ -129,21 +148,22 @@ impl History {
     async fn new(locations: &dyn Locations, seed: u64) -> Self {
         let mut chance = fastrand::Rng::with_seed(seed);
         let rules: Vec<_> = TASKS.iter().map(|_| Arc::new(steps::any_rules(&mut chance))).collect();
+        let quotas = Quotas::any(&mut chance);
         let (now, mut location) = (Timestamp(10_000), locations.fresh().await);
         let oracle = Arc::new(MemoryStore::for_tests());
-        let expected = Side::open(Arc::clone(&oracle) as _, &rules, now).await;
-        let actual = Side::open(location.open().await, &rules, now).await;
-        Self { chance, number: 0, now, rules, location, oracle, expected, actual, taken: Vec::new() }
+        let expected = Side::open(Arc::clone(&oracle) as _, &rules, &quotas, now).await;
+        let actual = Side::open(location.open().await, &rules, &quotas, now).await;
+        Self { chance, number: 0, now, rules, quotas, location, oracle, expected, actual, taken: Vec::new() }
     }
 
     /// Lets the process of the store die, and simulates the same for the memory store.
     async fn die(self) -> Self {
-        let Self { chance, number, now, rules, mut location, oracle, expected, actual, .. } = self;
+        let Self { chance, number, now, rules, quotas, mut location, oracle, expected, actual, .. } = self;
         drop((expected, actual));
         let oracle = Arc::new(oracle.die());
-        let expected = Side::open(Arc::clone(&oracle) as _, &rules, now).await;
-        let actual = Side::open(location.open().await, &rules, now).await;
-        Self { chance, number, now, rules, location, oracle, expected, actual, taken: Vec::new() }
+        let expected = Side::open(Arc::clone(&oracle) as _, &rules, &quotas, now).await;
+        let actual = Side::open(location.open().await, &rules, &quotas, now).await;
+        Self { chance, number, now, rules, quotas, location, oracle, expected, actual, taken: Vec::new() }
     }
 
     /// Panics with the step's number unless both values are equal.

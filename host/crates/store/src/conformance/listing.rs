@@ -192,6 +192,21 @@ pub(super) async fn pages_stay_consistent_when_jobs_change_between_them(location
     assert_eq!(page(&fixture, &query).await, Page { jobs: Vec::new(), next: None }, "a cursor that no page returned");
 }
 
+pub(super) async fn cursors_do_not_count_the_jobs_of_other_tenants(locations: &dyn Locations) {
+    const OTHERS: usize = 50;
+    let fixture = Fixture::new(locations, Rules::default()).await;
+    let key = TaskKey::new("else", "a");
+    let other = works(fixture.store.open(&key, &fixture.rules, fixture.now, Arc::new(())).await);
+    let mut positions = Vec::new();
+    for _ in 0..2 {
+        works(other.add(vec![NewJob::new("[]"); OTHERS], &fixture.rules, fixture.now).await);
+        fixture.add_some(2).await;
+        positions.extend(page(&fixture, &query(|query| query.limit = 1)).await.next.map(|Cursor(position)| position));
+    }
+    assert_eq!(positions.len(), 2);
+    assert!(positions[1] < OTHERS as u64 && positions[1] > positions[0], "{positions:?}");
+}
+
 pub(super) async fn a_tenant_sees_all_its_tasks_and_no_others(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let mut expected = Vec::new();

@@ -116,6 +116,7 @@ macro_rules! with_promises {
                 ended_jobs_are_retained_as_configured,
                 pruning_is_bounded_and_spares_jobs_with_pending_callbacks,
                 pruning_counts_examined_jobs_and_long_logs_as_work,
+                pruning_and_eviction_count_bytes_as_work,
             }
             bounding {
                 bytes_are_counted_and_freed,
@@ -125,6 +126,15 @@ macro_rules! with_promises {
                 unfinished_jobs_are_not_evicted,
                 evicted_jobs_with_a_deferred_callback_are_counted,
                 the_byte_limit_of_the_store_covers_all_tasks,
+                the_tenant_with_the_most_bytes_makes_room_for_all,
+            }
+            tenants {
+                waiting_jobs_are_limited_over_all_tasks_of_a_tenant,
+                every_way_to_wait_is_counted,
+                bytes_are_limited_over_all_tasks_of_a_tenant,
+                room_is_made_among_the_jobs_of_the_tenant,
+                levels_survive_a_restart,
+                steps_of_tenants_of_any_weight_are_all_done,
             }
             reading {
                 peek_returns_a_job_unless_its_texts_are_large,
@@ -139,7 +149,14 @@ macro_rules! with_promises {
                 a_running_job_is_found_by_its_live_progress,
                 pages_stay_consistent_when_jobs_change_between_them,
                 a_tenant_sees_all_its_tasks_and_no_others,
+                cursors_do_not_count_the_jobs_of_other_tenants,
                 a_page_is_bounded,
+            }
+            auditing {
+                entries_are_returned_as_appended_and_survive_a_restart,
+                pages_of_the_audit_continue_and_count_only_what_they_show,
+                a_tenant_with_many_entries_keeps_those_of_others,
+                the_audit_of_a_tenant_is_removed_in_steps,
             }
             process_death {
                 answered_steps_survive_a_restart,
@@ -151,6 +168,11 @@ macro_rules! with_promises {
                 keys_fingerprints_and_the_pause_survive_a_restart,
                 opening_again_in_the_same_process_changes_nothing,
                 the_tasks_of_earlier_processes_are_known,
+            }
+            removing {
+                a_removed_tenant_leaves_nothing_and_others_keep_everything,
+                a_removed_task_refuses_steps_and_can_come_back,
+                what_is_removed_is_freed_in_steps_and_over_restarts,
             }
             unwanted {
                 jobs_on_hold_are_released_when_the_add_handler_is_removed,

@@ -111,3 +111,23 @@ pub(super) async fn pruning_counts_examined_jobs_and_long_logs_as_work(locations
     let expected = [(0, true), (2, true), (2, false), (0, false), (0, false)];
     assert_eq!(pruned, expected, "deleted jobs count as examined, and a long log counts like two jobs");
 }
+
+pub(super) async fn pruning_and_eviction_count_bytes_as_work(locations: &dyn Locations) {
+    let retention = Retention { success_ms: 0, failure_ms: 0 };
+    let fixture = Fixture::new(locations, Rules { retention, ..Rules::default() }).await;
+    let large = NewJob::new(format!("[\"{}\"]", "x".repeat(4 * Pruned::BYTES_LIKE_A_JOB as usize)));
+    for _ in 0..6 {
+        fixture.add(large.clone()).await;
+        fixture.finish(&fixture.claim().await, success()).await;
+    }
+    for jobs in [2, 1] {
+        let most = 5 * jobs;
+        let pruned = works(fixture.task.prune(most, &fixture.rules, fixture.now).await);
+        assert_eq!(pruned, Pruned { jobs, undelivered: 0, more: true }, "a large job counts like five");
+    }
+    let none = Arc::new(Rules { keep_bytes: 0, ..(*fixture.rules).clone() });
+    let made = works(fixture.task.make_room(0, 6, &none).await);
+    assert_eq!(made, Pruned { jobs: 2, undelivered: 0, more: true });
+    let made = works(fixture.task.make_room(0, 6, &none).await);
+    assert_eq!(made, Pruned { jobs: 1, undelivered: 0, more: false });
+}

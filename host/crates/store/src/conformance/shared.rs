@@ -13,8 +13,8 @@ use tokio::sync::MutexGuard;
 use super::{Location, Locations};
 use crate::Notification;
 use crate::{
-    CallbackNumber, End, Finish, Hint, Lane, ListOrder, ListQuery, MemoryStore, NextDue, Observer, Page, Rules, Store,
-    StoreError, StoreEvent, TaskStore,
+    AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, End, Finish, Hint, Lane, ListOrder, ListQuery,
+    MemoryStore, NextDue, Observer, Page, Rules, Store, StoreError, StoreEvent, TaskStore, TenantLevels,
 };
 
 mod task;
@@ -246,6 +246,21 @@ impl Store for SharedStore {
         self.state.store.tasks().await
     }
 
+    async fn remove_tenant(&self, tenant: &str) -> Result<u64, StoreError> {
+        let _turn = self.state.turn_of(self.host).await;
+        {
+            let mut hosts = self.state.hosts.lock();
+            hosts.observers.retain(|key, _| *key.tenant != *tenant);
+            hosts.running.retain(|(key, _), _| *key.tenant != *tenant);
+            hosts.taken.retain(|(key, _), _| *key.tenant != *tenant);
+        }
+        self.state.store.remove_tenant(tenant).await
+    }
+
+    async fn free_removed(&self, most: usize) -> Result<bool, StoreError> {
+        self.state.store.free_removed(most).await
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         self.state.store.list(query).await
     }
@@ -256,6 +271,26 @@ impl Store for SharedStore {
 
     fn kept_bytes(&self) -> u64 {
         self.state.store.kept_bytes()
+    }
+
+    fn tenant_levels(&self, tenant: &str) -> TenantLevels {
+        self.state.store.tenant_levels(tenant)
+    }
+
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
+        self.state.store.append_audit(entries).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        self.state.store.audit(query).await
+    }
+
+    async fn remove_audit(&self, tenant: &str, most: usize) -> Result<bool, StoreError> {
+        self.state.store.remove_audit(tenant, most).await
+    }
+
+    fn set_audit_limits(&self, limits: AuditLimits) {
+        self.state.store.set_audit_limits(limits);
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use saggar_job::{TaskKey, Timestamp};
+use saggar_tenant::Tenant;
 
 use super::{Observer, TaskStore};
-use crate::{ListQuery, Page, Rules, StoreError};
+use crate::{AuditEntry, AuditLimits, AuditPage, AuditQuery, ListQuery, Page, Rules, StoreError, TenantLevels};
 
 /// Whether a store can perform steps now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,32 @@ pub trait Store: Send + Sync + 'static {
     /// Tests: `process_death::the_tasks_of_earlier_processes_are_known`.
     async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError>;
 
+    /// Returns those of a tenant, in no particular order.
+    ///
+    /// Tests: `removing::a_removed_tenant_leaves_nothing_and_others_keep_everything`.
+    async fn tasks_of(&self, tenant: &str) -> Result<Vec<TaskKey>, StoreError> {
+        Ok(self.tasks().await?.into_iter().filter(|key| *key.tenant == *tenant).collect())
+    }
+
+    /// Removes all tasks of a tenant with everything about their jobs, in whatever state these are, in one step; returns
+    /// how many jobs there were. From then on they are neither found, listed nor counted, by this process and later ones.
+    /// Steps on tasks that were opened before return [`StoreError::TaskRemoved`], reads find nothing. Nothing is
+    /// observed. A task that is opened later under the same key is another one. Does nothing if there is no such tenant.
+    ///
+    /// The step takes about as long as it takes to open these tasks. What the jobs take in the store stays taken until
+    /// [`free_removed`](Self::free_removed) frees it.
+    ///
+    /// Tests: `removing::a_removed_tenant_leaves_nothing_and_others_keep_everything`,
+    /// `removing::a_removed_task_refuses_steps_and_can_come_back`.
+    async fn remove_tenant(&self, tenant: &str) -> Result<u64, StoreError>;
+
+    /// Frees some of what removed tenants' jobs take in the store, with as much work as `most` jobs take, or a little more, so
+    /// that long texts are freed a few at a time; returns whether more is left. If the process dies before all is freed, the next one continues. Call it after opening
+    /// the store, and after a tenant was removed, until it returns `false`.
+    ///
+    /// Tests: `removing::what_is_removed_is_freed_in_steps_and_over_restarts`.
+    async fn free_removed(&self, most: usize) -> Result<bool, StoreError>;
+
     /// Lists jobs of one task or of all tasks of a tenant, open or not, in the order in which they were added; across
     /// tasks, this is the order of the store's steps. Returns at most [`ListQuery::bounded_limit`] jobs, and examines
     /// at most [`ListQuery::LOOKED_AT`] or a few more. If it stops for either reason, the page's cursor says where to
@@ -77,6 +104,10 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Tests: `listing::a_list_is_in_the_order_of_adding`, `listing::a_tenant_sees_all_its_tasks_and_no_others`,
     /// `listing::a_list_can_be_filtered`, `listing::a_page_is_bounded`.
+    ///
+    /// Clients see the cursors, so they do not tell how many jobs other tenants add.
+    ///
+    /// Tests: `listing::cursors_do_not_count_the_jobs_of_other_tenants`.
     ///
     /// A client that follows the cursors gets every job that existed and matched all the time exactly once, and a job
     /// that was added, removed or changed meanwhile at most once. Reflects every step that was answered before the
@@ -87,15 +118,60 @@ pub trait Store: Send + Sync + 'static {
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError>;
 
     /// Limits the total bytes of the jobs of all tasks, which are not limited without it. They are counted like those
-    /// of a task ([`Counts::bytes`](crate::Counts::bytes)), including jobs of tasks that are not open.
+    /// of a task ([`Counts::bytes`](crate::Counts::bytes)), including jobs of tasks that are not open. Room is made among the
+    /// ended jobs of the tenant with the most bytes.
     ///
-    /// Tests: `bounding::the_byte_limit_of_the_store_covers_all_tasks`.
+    /// Tests: `bounding::the_byte_limit_of_the_store_covers_all_tasks`,
+    /// `bounding::the_tenant_with_the_most_bytes_makes_room_for_all`.
     fn set_keep_bytes(&self, most: u64);
 
     /// Returns the total bytes of the jobs of all tasks.
     ///
     /// Tests: `bounding::bytes_are_counted_and_freed`, `bounding::byte_counts_survive_a_restart`.
     fn kept_bytes(&self) -> u64;
+
+    /// Returns the quotas of a tenant that the store enforces for all tasks of the tenant together, open or not, and how
+    /// much its jobs use of them. There are none until a limit is set, and every call returns the same ones. Limits are
+    /// not stored: set them after opening the store, and before its tasks are used.
+    ///
+    /// An add decides in its own step, so what is used never exceeds a limit by an add. Retries, requeued jobs, responses
+    /// and logs are counted but never refused.
+    ///
+    /// Tests: `tenants::waiting_jobs_are_limited_over_all_tasks_of_a_tenant`,
+    /// `tenants::bytes_are_limited_over_all_tasks_of_a_tenant`, `tenants::room_is_made_among_the_jobs_of_the_tenant`,
+    /// `tenants::every_way_to_wait_is_counted`, `tenants::levels_survive_a_restart`.
+    fn tenant_levels(&self, tenant: &str) -> TenantLevels;
+
+    /// Makes the weight of a tenant count where steps of several tenants wait for each other, for all tasks that it has or
+    /// opens; a tenant that is not known has the default weight. Without effect in a store in which nothing waits.
+    ///
+    /// Tests: `tenants::steps_of_tenants_of_any_weight_are_all_done`.
+    fn know_tenant(&self, tenant: &Arc<Tenant>) {
+        let _ = tenant;
+    }
+
+    /// Appends entries to the audit, the oldest first, in one step that is durable before it returns. Removes the oldest
+    /// entries beyond the [limits](AuditLimits): of the same tenant, or else of the tenant with the most.
+    ///
+    /// Tests: `auditing::entries_are_returned_as_appended_and_survive_a_restart`,
+    /// `auditing::a_tenant_with_many_entries_keeps_those_of_others`.
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError>;
+
+    /// Returns a page of the audit, the newest entry first. Reflects every step that was answered before the call.
+    ///
+    /// Tests: `auditing::entries_are_returned_as_appended_and_survive_a_restart`,
+    /// `auditing::pages_of_the_audit_continue_and_count_only_what_they_show`.
+    async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError>;
+
+    /// Removes the oldest `most` entries about a tenant; returns whether more remain.
+    ///
+    /// Tests: `auditing::the_audit_of_a_tenant_is_removed_in_steps`.
+    async fn remove_audit(&self, tenant: &str, most: usize) -> Result<bool, StoreError>;
+
+    /// Sets how much of the audit is kept, from the next entry on.
+    ///
+    /// Tests: `auditing::a_tenant_with_many_entries_keeps_those_of_others`.
+    fn set_audit_limits(&self, limits: AuditLimits);
 
     /// Returns whether the store can perform steps now. While it is full or busy, each call makes it try again, which
     /// may write to the disk.

@@ -18,8 +18,8 @@ use super::status_index::{StatusIndex, Walk};
 use crate::step::plan::{Bounds, ExistingJobs, added_event, plan_add};
 use crate::step::{self, Effects, QueueChange};
 use crate::{
-    AddError, Added, Attempts, Claimed, ClaimedJob, End, EndResult, Finish, Finished, Hint, Lane, NewJob, NextDue,
-    Notification, Rules, StoreError, StoreEvent,
+    AddError, Added, Attempts, Claimed, ClaimedJob, End, EndResult, Finish, Finished, Hint, Lane, Needs, NewJob,
+    NextDue, Notification, Rules, StoreError, StoreEvent,
 };
 
 mod bytes;
@@ -75,6 +75,24 @@ impl TaskState {
         }
     }
 
+    /// Returns the whole state and leaves an empty one, of which nothing is counted.
+    pub(super) fn remove(&mut self) -> Self {
+        let bytes = self.kept.bytes();
+        self.kept.change(bytes, 0);
+        self.kept.of_tenant.waiting.change(self.counts().waiting as u64, 0);
+        std::mem::take(self)
+    }
+
+    /// Returns how many jobs there are.
+    pub(super) fn jobs(&self) -> u64 {
+        self.records.len() as u64
+    }
+
+    /// Drops up to `most` jobs of a removed state; returns how many.
+    pub(super) fn drop_records(&mut self, most: usize) -> usize {
+        self.records.extract_if(|_, _| true).take(most).count()
+    }
+
     /// Returns the state that the next process finds, if this one dies now.
     #[cfg(any(test, feature = "conformance"))]
     pub(super) fn die(&mut self) -> Self {
@@ -97,6 +115,7 @@ impl TaskState {
             Ok(planned) => planned?,
             Err(never) => match never {},
         };
+        self.kept.of_tenant.take(&Needs::of(&jobs, &added)).map_err(AddError::QuotaExceeded)?;
         let event = added_event(&jobs, &added, rules, now);
         let new = added.iter().filter(|added| added.is_new).count();
         // Under the lock, so that the numbers of a task are in its order.
@@ -146,7 +165,7 @@ impl TaskState {
             given_up: Vec::new(),
         });
         record.recount();
-        self.kept.change(0, record.counted);
+        self.kept.add_taken(record.counted);
         self.records.insert(id, record);
         self.last_id = self.last_id.max(id.0);
         self.by_status[Status::Waiting as usize] += 1;
@@ -201,7 +220,7 @@ impl TaskState {
         let Life { attempt, run, .. } = record.life;
         let (args, origin) = (record.args.clone(), record.origin.clone());
         let claimed = ClaimedJob { id, run, attempt, args, origin, ready_at: claimed_from.since };
-        change_status(&mut self.by_status, &mut self.status_index, record, Status::Waiting);
+        change_status(&mut self.by_status, &mut self.status_index, &self.kept, record, Status::Waiting);
         Ok(Some(claimed))
     }
 
@@ -223,7 +242,7 @@ impl TaskState {
         record.progress = progress;
         step::release(&mut record.life, run_at, problem);
         record.position = self.ready_queue.push_back(id, record.priority, claimed_from);
-        change_status(&mut self.by_status, &mut self.status_index, record, Status::Running);
+        change_status(&mut self.by_status, &mut self.status_index, &self.kept, record, Status::Running);
         self.notify(Hint::Ready(NextDue::Now));
     }
 
@@ -272,7 +291,8 @@ impl TaskState {
         }
         move_in_queue(&mut self.ready_queue, id, record, queue, now);
         if before.state.status() != record.life.state.status() {
-            change_status(&mut self.by_status, &mut self.status_index, record, before.state.status());
+            let from = before.state.status();
+            change_status(&mut self.by_status, &mut self.status_index, &self.kept, record, from);
         }
         if let (true, Some(labels)) = (releases_unique, &record.labels) {
             self.names.end(id, labels);
@@ -294,8 +314,15 @@ impl TaskState {
 }
 
 /// Updates the counts and the status index for the job of `record`, whose status was `from`.
-fn change_status(by_status: &mut [usize; 4], status_index: &mut StatusIndex, record: &Record, from: Status) {
+fn change_status(
+    by_status: &mut [usize; 4],
+    status_index: &mut StatusIndex,
+    kept: &Kept,
+    record: &Record,
+    from: Status,
+) {
     let to = record.life.state.status();
+    kept.change_status(Some(from), Some(to));
     by_status[from as usize] -= 1;
     by_status[to as usize] += 1;
     status_index.change(record.slot, from, to);

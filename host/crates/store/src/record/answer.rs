@@ -252,6 +252,15 @@ impl Pruned {
     /// Log lines that are as much work to remove as a job.
     pub const LINES_LIKE_A_JOB: usize = 16;
 
+    /// Bytes that are as much work to remove as a job: a store in a file reads every page of a long text to free it.
+    pub const BYTES_LIKE_A_JOB: u64 = 4 << 10;
+
+    /// Returns how many more jobs would be as much work to remove as the lines and the bytes of one.
+    pub fn more_work(lines: usize, bytes: u64) -> usize {
+        let like_bytes = usize::try_from(bytes / Self::BYTES_LIKE_A_JOB).unwrap_or(usize::MAX);
+        (lines / Self::LINES_LIKE_A_JOB).saturating_add(like_bytes)
+    }
+
     /// Adds what another step removed.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -294,6 +303,26 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Adds the counts of two tasks. The sum is paused if both are.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            waiting: self.waiting + other.waiting,
+            delayed: self.delayed + other.delayed,
+            on_hold: self.on_hold + other.on_hold,
+            running: self.running + other.running,
+            success: self.success + other.success,
+            failure: self.failure + other.failure,
+            callbacks: self.callbacks + other.callbacks,
+            deferred: self.deferred + other.deferred,
+            given_up: self.given_up + other.given_up,
+            added: self.added + other.added,
+            bytes: self.bytes + other.bytes,
+            paused: self.paused && other.paused,
+            first_ready_at: self.first_ready_at.into_iter().chain(other.first_ready_at).min(),
+        }
+    }
+
     /// Returns whether no job waits or runs and every callback was settled or deferred.
     pub fn is_idle(&self) -> bool {
         self.waiting == 0 && self.running == 0 && self.callbacks <= self.deferred

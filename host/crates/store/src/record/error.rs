@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use saggar_job::{JobId, Refusal};
+use saggar_tenant::{Quota, QuotaExceeded};
 
 /// Why a job was not added.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,10 @@ pub enum AddError {
         /// Whether it is the task's limit, or that of the whole store.
         of_task: bool,
     },
+    /// A quota of the tenant is used up, over all its tasks. To make room for bytes, the jobs of the tenant that ended
+    /// first are evicted.
+    #[error("{error}; {advice}", error = .0, advice = quota_advice(.0))]
+    QuotaExceeded(QuotaExceeded),
     /// A job with this id exists, or the batch contains the id twice.
     #[error("the id {id} is taken; omit the id to get one from the task's counter, or let `next` return a free one")]
     DuplicateId {
@@ -73,10 +78,20 @@ impl AddError {
             Self::KeyReused(_) => "key-reused",
             Self::QueueFull { .. } | Self::DelayedFull { .. } => "queue-full",
             Self::KeepBytesExceeded { .. } => "keep-bytes-exceeded",
+            Self::QuotaExceeded(_) => "quota-exceeded",
             Self::DuplicateId { .. } => "duplicate-id",
             Self::InvalidId { .. } => "invalid-id",
             Self::IdsExhausted { .. } => "ids-exhausted",
             Self::Store(error) => error.code(),
+        }
+    }
+
+    /// Returns whether it is about bytes, so that evicting ended jobs can help.
+    pub fn needs_room(&self) -> bool {
+        match self {
+            Self::KeepBytesExceeded { .. } => true,
+            Self::QuotaExceeded(exceeded) => exceeded.quota == Quota::KeepBytes.name(),
+            _ => false,
         }
     }
 
@@ -86,8 +101,20 @@ impl AddError {
             Self::DuplicateId { at, .. } | Self::InvalidId { at } | Self::IdsExhausted { at } => Some(*at),
             // It names the jobs itself.
             Self::KeyReused(_) => None,
-            Self::QueueFull { .. } | Self::DelayedFull { .. } | Self::KeepBytesExceeded { .. } | Self::Store(_) => None,
+            Self::QueueFull { .. }
+            | Self::DelayedFull { .. }
+            | Self::KeepBytesExceeded { .. }
+            | Self::QuotaExceeded(_)
+            | Self::Store(_) => None,
         }
+    }
+}
+
+fn quota_advice(exceeded: &QuotaExceeded) -> &'static str {
+    if exceeded.may_pass() {
+        "add it again when jobs of the tenant have ended or were deleted"
+    } else {
+        "add fewer or smaller jobs at once"
     }
 }
 
@@ -149,6 +176,9 @@ pub enum StoreError {
     /// Another program keeps the store's file locked. Nothing was done; the store continues when the lock is released.
     #[error("another program keeps the job store locked; nothing was changed; end its transaction and try again")]
     Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The task was removed with its tenant.
+    #[error("the task and its jobs were removed")]
+    TaskRemoved,
     /// The store itself failed: its disk, its file or its connection.
     #[error("the job store failed; the host's log says why")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -167,6 +197,7 @@ impl StoreError {
             Self::Refused { .. } => "refused",
             Self::Full(_) => "store-full",
             Self::Busy(_) => "store-busy",
+            Self::TaskRemoved => "unknown-task",
             Self::Failed(_) => "store-failed",
         }
     }

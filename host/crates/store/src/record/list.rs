@@ -113,7 +113,8 @@ impl ListQuery {
 /// same store, whatever happened to that job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cursor(
-    /// The job's insertion number, for stores. Grows with every job added to the store, and is never reused.
+    /// The job's insertion number, for stores. Grows with the jobs of the tenant, and with no other tenant's, and is not
+    /// reused while the tenant has tasks in the store.
     pub u64,
 );
 

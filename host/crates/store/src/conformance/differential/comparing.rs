@@ -4,7 +4,7 @@ use saggar_job::{FailureKind, Outcome, Status, TaskKey};
 
 use super::super::listing::pages;
 use super::super::problem;
-use super::{History, TASKS, works};
+use super::{History, Side, TASKS, works};
 use crate::{Change, End, Finish, ListQuery, ListedJob};
 
 impl History {
@@ -19,6 +19,13 @@ impl History {
         for task in 0..TASKS.len() {
             let (expected, actual) = (&self.expected.tasks[task], &self.actual.tasks[task]);
             self.same(&works(expected.counts_now().await), &works(actual.counts_now().await), "the counts");
+        }
+        for (tenant, ..) in TASKS {
+            let used = |side: &Side| {
+                let levels = side.store.tenant_levels(tenant);
+                (levels.waiting.used(), levels.kept_bytes.used())
+            };
+            self.same(&used(&self.expected), &used(&self.actual), "what a tenant uses");
         }
         let query = self.any_query();
         let expected = pages(&*self.expected.store, query.clone()).await;

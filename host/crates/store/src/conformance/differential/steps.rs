@@ -8,7 +8,7 @@ use saggar_job::{
     Backoff, Failure, FailureKind, JobId, LogLevel, LogSource, Outcome, Problem, RetryPolicy, Run, State, Timestamp,
 };
 
-use super::{History, Taken};
+use super::{History, Quotas, Taken};
 use crate::{
     CallbackNumber, CallbackPosition, Change, Cost, Delivery, End, Finish, Lane, LogLine, NewJob, Progress, Retention,
     Rules, TaskStore,
@@ -80,6 +80,8 @@ impl History {
             }
             29 => {
                 self.rules[task] = Arc::new(any_rules(&mut self.chance));
+                self.quotas = Quotas::any(&mut self.chance);
+                [&self.expected, &self.actual].iter().for_each(|side| self.quotas.set(&*side.store));
                 self.settle_unwanted(task).await;
             }
             30 => self.now = Timestamp(self.now.0.saturating_sub(self.chance.u64(0..30))),

@@ -8,7 +8,7 @@ use saggar_job::{Status, Timestamp};
 use super::super::record::Record;
 use super::TaskState;
 use crate::kept_bytes::{self, KeptBytes};
-use crate::{Pruned, Rules};
+use crate::{Pruned, Rules, TenantLevels};
 
 /// The bytes of a task's jobs, and those of all tasks. Clones share them.
 #[derive(Clone, Default)]
@@ -16,6 +16,7 @@ pub(in super::super) struct Kept {
     /// Written only under the task's lock, so that no atomic addition is needed.
     bytes: Arc<AtomicU64>,
     pub(in super::super) of_all: Arc<KeptBytes>,
+    pub(in super::super) of_tenant: TenantLevels,
 }
 
 impl Kept {
@@ -30,14 +31,46 @@ impl Kept {
 
     pub(in super::super) fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
         let (all, most) = self.of_all();
-        kept_bytes::has_room(self.bytes(), more, rules.keep_bytes) && kept_bytes::has_room(all, more, most)
+        kept_bytes::has_room(self.bytes(), more, rules.keep_bytes)
+            && self.of_tenant.has_room_for(more)
+            && kept_bytes::has_room(all, more, most)
+    }
+
+    /// Returns whether jobs have to be evicted, and whether that can help, so that `more` bytes fit beside all stored
+    /// ones.
+    pub(in super::super) fn lacks_room_in_all(&self, more: u64) -> bool {
+        let (bytes, most) = self.of_all();
+        kept_bytes::lacks_room(bytes, more, most)
+    }
+
+    /// Like [`lacks_room_in_all`](Self::lacks_room_in_all), beside the jobs of the tenant.
+    pub(in super::super) fn lacks_room_in_tenant(&self, more: u64) -> bool {
+        kept_bytes::lacks_room(self.of_tenant.kept_bytes.used(), more, self.of_tenant.most_bytes())
     }
 
     /// Replaces the counted bytes `before` with `after`.
     pub(super) fn change(&mut self, before: u64, after: u64) {
         if before != after {
-            self.bytes.store(self.bytes().wrapping_add(after.wrapping_sub(before)), Ordering::Relaxed);
-            self.of_all.change(before, after);
+            self.change_own(before, after);
+            self.of_tenant.kept_bytes.change(before, after);
+        }
+    }
+
+    /// Counts the bytes of a new job, which were taken of the tenant's quota.
+    pub(super) fn add_taken(&mut self, bytes: u64) {
+        self.change_own(0, bytes);
+    }
+
+    fn change_own(&mut self, before: u64, after: u64) {
+        self.bytes.store(self.bytes().wrapping_add(after.wrapping_sub(before)), Ordering::Relaxed);
+        self.of_all.change(before, after);
+    }
+
+    /// Counts a job of the tenant that begins or ceases to wait; `None` if it does not exist.
+    pub(super) fn change_status(&self, from: Option<Status>, to: Option<Status>) {
+        let waits = |status| u64::from(status == Some(Status::Waiting));
+        if waits(from) != waits(to) {
+            self.of_tenant.waiting.change(waits(from), waits(to));
         }
     }
 
@@ -49,13 +82,6 @@ impl Kept {
 }
 
 impl TaskState {
-    /// Returns whether jobs have to be evicted, and whether that can help, so that `more` bytes fit beside all stored
-    /// ones.
-    pub(in super::super) fn lacks_room_in_all(&self, more: u64) -> bool {
-        let (bytes, most) = self.kept.of_all();
-        kept_bytes::lacks_room(bytes, more, most)
-    }
-
     /// Evicts the task's own jobs because of its own limit.
     pub(in super::super) fn make_room(&mut self, more: u64, most: usize, rules: &Rules) -> Pruned {
         let (mut pruned, mut work) = (Pruned::default(), 0);
@@ -88,8 +114,8 @@ impl TaskState {
             if status == Status::Success { &mut self.ends.success_expiry } else { &mut self.ends.failure_expiry };
         let due = ended.take_due(0, Timestamp(u64::MAX))?;
         let removed = self.remove_expired(due, status);
-        let (lines, was_pending) = removed.unwrap_or_default();
+        let (more_work, was_pending) = removed.unwrap_or_default();
         let pruned = Pruned { jobs: removed.is_some().into(), undelivered: was_pending.into(), more: false };
-        Some((pruned, 1 + lines / Pruned::LINES_LIKE_A_JOB))
+        Some((pruned, 1 + more_work))
     }
 }

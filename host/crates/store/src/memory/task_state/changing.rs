@@ -97,16 +97,16 @@ impl TaskState {
                 return Pruned { jobs, undelivered, more: false };
             };
             jobs += usize::from(removed.is_some());
-            let (lines, was_pending) = removed.unwrap_or_default();
+            let (more_work, was_pending) = removed.unwrap_or_default();
             undelivered += usize::from(was_pending);
-            work += 1 + lines / Pruned::LINES_LIKE_A_JOB;
+            work += 1 + more_work;
         }
         Pruned { jobs, undelivered, more: true }
     }
 
-    /// Removes the job of a retention entry. Returns how many lines its log had, and whether a deferred callback was
-    /// removed with it. `None` if the entry is stale (the job may have been retried or deleted since, and even ended
-    /// again), or if a callback of the job is pending.
+    /// Removes the job of a retention entry. Returns how much [more work](Pruned::more_work) than one job that was, and
+    /// whether a deferred callback was removed with it. `None` if the entry is stale (the job may have been retried or
+    /// deleted since, and even ended again), or if a callback of the job is pending.
     pub(super) fn remove_expired(
         &mut self,
         (ended_at, id): (Timestamp, JobId),
@@ -121,7 +121,8 @@ impl TaskState {
         }
         let mut record = entry.remove();
         self.remove_references(id, &mut record);
-        Some((record.log.as_ref().map_or(0, |log| log.kept()), was_pending))
+        let lines = record.log.as_ref().map_or(0, |log| log.kept());
+        Some((Pruned::more_work(lines, record.bytes()), was_pending))
     }
 
     /// Removes everything that refers to a record.
@@ -129,6 +130,7 @@ impl TaskState {
         self.ends.drop_given_up(record);
         let status = record.life.state.status();
         self.kept.change(record.bytes(), 0);
+        self.kept.change_status(Some(status), None);
         self.by_status[status as usize] -= 1;
         self.status_index.leave(record.slot, status);
         if let Some(labels) = &record.labels {

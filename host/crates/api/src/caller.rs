@@ -1,0 +1,39 @@
+//! Who sends a request, and for which tenant. Module `access` finds that out.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use saggar_tenant::Tenant;
+use saggar_wire::Code;
+
+use crate::grants::Grant;
+use crate::problem::Refusal;
+use crate::tokens::Role;
+
+/// Who sends a request, and for which tenant. Also an extension of the request, for what reads its body.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// Its rights.
+    pub(crate) grant: Arc<Grant>,
+    /// `None` if it may ask for any tenant, and names none.
+    pub(crate) tenant: Option<Arc<str>>,
+    /// Where the request comes from; `None` in tests without a connection.
+    pub(crate) address: Option<IpAddr>,
+}
+
+impl Caller {
+    /// Returns `tenant`, which its request is about, if the request counts against its quotas and shares: only those with a
+    /// token of the tenant do.
+    pub(crate) fn charged<'a>(&self, tenant: &'a Arc<Tenant>) -> Option<&'a Arc<Tenant>> {
+        self.grant.only_tenant().map(|_| tenant)
+    }
+
+    /// Refuses a request with a lower role.
+    pub(crate) fn require(&self, needed: Role) -> Result<(), Refusal> {
+        if self.grant.role() >= needed {
+            return Ok(());
+        }
+        let (has, needs) = (self.grant.role().name(), needed.name());
+        Err(Refusal::new(Code::Forbidden, format!("the token's role is `{has}`, but this needs `{needs}`")))
+    }
+}

@@ -1,0 +1,53 @@
+//! Where an app is loaded from: its directory, and the values that its task files may use.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use saggar_definition::{Diagnostic, Location, Variable};
+
+use crate::env_allow::EnvAllow;
+
+/// Looks up the value of an environment variable.
+pub(crate) type EnvValues = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// The configuration file of an app.
+const CONFIGURATION: &str = "saggar.toml";
+
+/// Where an app is loaded from.
+pub(crate) struct AppPlace {
+    pub(crate) dir: PathBuf,
+    env_allow: EnvAllow,
+    env_values: EnvValues,
+    /// Whether it is the app of a tenant, which configures nothing but its tasks.
+    is_of_tenant: bool,
+}
+
+impl AppPlace {
+    /// Creates the place of a host's only app.
+    pub(crate) fn of_app(dir: PathBuf, env_allow: EnvAllow, env_values: EnvValues) -> Self {
+        Self { dir, env_allow, env_values, is_of_tenant: false }
+    }
+
+    /// Creates the place of a tenant's app.
+    pub(crate) fn of_tenant(dir: PathBuf, env_allow: EnvAllow, env_values: EnvValues) -> Self {
+        Self { is_of_tenant: true, ..Self::of_app(dir, env_allow, env_values) }
+    }
+
+    /// Returns a variable for the app's task files.
+    pub(crate) fn variable(&self, name: &str) -> Variable {
+        match self.env_allow.allows(name) {
+            true => (self.env_values)(name).into(),
+            false => Variable::NotAllowed(self.env_allow.to_string()),
+        }
+    }
+
+    /// Returns the warnings about files that have no effect.
+    pub(crate) fn warnings(&self) -> Vec<Diagnostic> {
+        let is_ignored = self.is_of_tenant && self.dir.join(CONFIGURATION).symlink_metadata().is_ok();
+        let warning = || {
+            let message = "this file is ignored: the app is a tenant, which the operator configures";
+            Diagnostic::warning(Location::file(CONFIGURATION), message).with_help("remove it")
+        };
+        is_ignored.then(warning).into_iter().collect()
+    }
+}

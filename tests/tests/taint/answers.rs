@@ -1,0 +1,97 @@
+//! Sending a request, and looking for words in its answer.
+
+use std::time::Duration;
+
+use reqwest::Client;
+use saggar_tests::timeout::within;
+
+use super::requests::{Sender, Template};
+use super::stage::{WORDS, token};
+
+/// An answer with everything that a client sees of it.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    headers: Vec<(String, String)>,
+    pub(super) body: String,
+}
+
+/// Sends a request; reads the whole answer.
+pub(super) async fn send(client: &Client, url: &str, sender: Sender, request: &Template) -> Answer {
+    let mut sent =
+        client.request(request.method.clone(), format!("{url}{}", request.path)).timeout(Duration::from_secs(60));
+    match sender {
+        Sender::Tenant(tenant, role) => sent = sent.bearer_auth(token(Some(tenant), role)),
+        Sender::Operator(tenant) => {
+            sent = sent.bearer_auth(token(None, "operator"));
+            // A template may name a tenant itself.
+            if let Some(tenant) = tenant.filter(|_| !request.headers.iter().any(|(name, _)| *name == "saggar-tenant")) {
+                sent = sent.header("saggar-tenant", tenant);
+            }
+        }
+        Sender::Nobody => {}
+    }
+    for (name, value) in &request.headers {
+        sent = sent.header(*name, value);
+    }
+    if let Some(body) = &request.body {
+        let own = sender.tenant().unwrap_or("nobody");
+        sent = sent.header("content-type", "application/json").body(body.to_string().replace("OWN", own));
+    }
+    within(&format!("{request:?}"), async {
+        let answer = sent.send().await.unwrap_or_else(|error| panic!("{sender:?} {request:?}: {error:?}"));
+        let headers = answer.headers().iter();
+        let headers =
+            headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        let (status, headers) = (answer.status().as_u16(), headers.collect());
+        Answer { status, headers, body: answer.text().await.unwrap_or_else(|error| panic!("{request:?}: {error:?}")) }
+    })
+    .await
+}
+
+impl Answer {
+    /// Returns the words in it that the sender must not see. What the sender has sent itself may be repeated.
+    pub(super) fn foreign(&self, sender: Sender, request: &Template) -> Vec<&'static str> {
+        // The operator may see the names of all tenants, and its own audit.
+        if matches!(sender, Sender::Operator(_)) && about_all(sender, request) {
+            return Vec::new();
+        }
+        let named = request.headers.iter().find(|(name, _)| *name == "saggar-tenant").map(|(_, value)| value.as_str());
+        let own = match (sender, named) {
+            (Sender::Operator(_), Some(named)) => Some(named),
+            _ => sender.tenant(),
+        };
+        let mut text = self.text();
+        for sent in sent_texts(request) {
+            text = text.replace(&sent, "");
+        }
+        WORDS.into_iter().filter(|word| Some(*word) != own && text.contains(word)).collect()
+    }
+
+    /// Returns it as text, with `word` replaced, and without what differs from one time to the next.
+    pub(super) fn without(&self, word: &str) -> String {
+        self.text().replace(word, "@")
+    }
+
+    fn text(&self) -> String {
+        let headers = self.headers.iter().filter(|(name, _)| name != "date");
+        let headers: String = headers.map(|(name, value)| format!("{name}: {value}\n")).collect();
+        format!("{}\n{headers}{}", self.status, self.body)
+    }
+}
+
+/// Returns whether an operator asks about all tenants.
+fn about_all(sender: Sender, request: &Template) -> bool {
+    let names_none = sender.tenant().is_none() && !request.headers.iter().any(|(name, _)| *name == "saggar-tenant");
+    let path = request.path.split('?').next().unwrap_or_default();
+    path == "/metrics" || path.starts_with("/v1/tenants") || (names_none && matches!(path, "/v1/audit" | "/v1/reload"))
+}
+
+/// Returns the texts of a request that an answer may repeat, the longest first: the path and its segments.
+fn sent_texts(request: &Template) -> Vec<String> {
+    let path = request.path.split('?').next().unwrap_or_default().to_owned();
+    let mut texts: Vec<String> = path.split('/').filter(|segment| segment.len() > 2).map(str::to_owned).collect();
+    texts.push(path);
+    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    texts
+}

@@ -1,0 +1,165 @@
+//! Random requests: by any token, over all routes and some that do not exist, about what the client has, what others have
+//! and what nobody has.
+
+use fastrand::Rng;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::stage::{COMMON, NOBODY, ROLES, TASKS, WORDS};
+
+/// A request in which `WORD` stands for the word that it is about.
+#[derive(Debug, Clone)]
+pub(super) struct Template {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) body: Option<Value>,
+    /// The headers beside that of the token.
+    pub(super) headers: Vec<(&'static str, String)>,
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// A token of a tenant, with a role.
+    Tenant(&'static str, &'static str),
+    /// The operator, for a tenant or for none.
+    Operator(Option<&'static str>),
+    /// Nobody: without a token.
+    Nobody,
+}
+
+/// Values of answers that clients may send again: positions in lists, ids of events. Each client tries those of all.
+#[derive(Debug, Default)]
+pub(super) struct Positions(Vec<String>);
+
+impl Sender {
+    /// Returns the tenant whose data it may see.
+    pub(super) fn tenant(self) -> Option<&'static str> {
+        match self {
+            Self::Tenant(tenant, _) => Some(tenant),
+            Self::Operator(tenant) => tenant,
+            Self::Nobody => None,
+        }
+    }
+
+    pub(super) fn random(rng: &mut Rng) -> Self {
+        let tenant = *rng.choice(WORDS.iter()).expect("a word");
+        match rng.u8(..10) {
+            0 => Self::Nobody,
+            1 => Self::Operator(Some(tenant)),
+            2 => Self::Operator(None),
+            _ => Self::Tenant(tenant, rng.choice(ROLES).expect("a role")),
+        }
+    }
+}
+
+impl Positions {
+    const MOST: usize = 256;
+
+    /// Keeps a position of an answer.
+    pub(super) fn keep(&mut self, position: &str, rng: &mut Rng) {
+        if self.0.len() < Self::MOST {
+            self.0.push(position.to_owned());
+        } else {
+            self.0[rng.usize(..Self::MOST)] = position.to_owned();
+        }
+    }
+
+    fn any(&self, rng: &mut Rng) -> String {
+        rng.choice(self.0.iter()).cloned().unwrap_or_else(|| "c1".to_owned())
+    }
+}
+
+impl Template {
+    pub(super) fn random(rng: &mut Rng, positions: &Positions) -> Self {
+        let task = match rng.u8(..6) {
+            0 => COMMON.to_owned(),
+            1 => "WORD".to_owned(),
+            2 => "WORD.hollow".to_owned(),
+            _ => format!("WORD.{}", rng.choice(TASKS).expect("a task")),
+        };
+        let id = rng.u64(1..40);
+        let job = format!("/v1/tasks/{task}/jobs/{id}");
+        let get = |path: String| (Method::GET, path, None);
+        let post = |path: String| (Method::POST, path, None);
+        let (method, path, body) = match rng.u8(..32) {
+            0 => get(format!("/v1/jobs?limit={}", rng.u8(1..50))),
+            1 => get(format!("/v1/jobs?text=WORD&limit={}", rng.u8(1..50))),
+            2 => get(format!("/v1/jobs?after={}", positions.any(rng))),
+            3 => get(format!("/v1/tasks/{task}/jobs?status=FAILURE")),
+            4 => get(format!("/v1/tasks/{task}/jobs?after={}", positions.any(rng))),
+            5 => get("/v1/tasks".to_owned()),
+            6 => get(format!("/v1/tasks/{task}")),
+            7..=9 => get(job),
+            10 => get(format!("{job}/logs")),
+            11 => get(format!("{job}/attempts")),
+            12 => get(format!("{job}?wait=1ms")),
+            13 => get("/v1/me".to_owned()),
+            14 => get("/v1/audit?limit=50".to_owned()),
+            15 => get(format!("/v1/audit?after={}", positions.any(rng))),
+            16 => get("/v1/tenants".to_owned()),
+            17 => get("/v1/tenants/WORD".to_owned()),
+            18 => (Method::DELETE, "/v1/tenants/WORD".to_owned(), None),
+            19 => get("/v1/reload".to_owned()),
+            20 => get("/metrics".to_owned()),
+            21 => get("/readyz".to_owned()),
+            22 => get(format!("/v1/{task}/WORD")),
+            23 => post(format!("{job}/cancel")),
+            24 => post(format!("{job}/retry")),
+            25 => (Method::DELETE, job, None),
+            26 => post(format!("/v1/tasks/{task}/{}", if rng.bool() { "pause" } else { "resume" })),
+            27 if rng.u8(..20) == 0 => post("/v1/reload".to_owned()),
+            28 => (
+                Method::POST,
+                format!("/v1/tasks/{task}/jobs/batch"),
+                Some(json!({ "jobs": vec![added(rng); rng.usize(1..4)] })),
+            ),
+            _ => (Method::POST, format!("/v1/tasks/{task}/jobs"), Some(added(rng))),
+        };
+        let mut headers = Vec::new();
+        if rng.u8(..8) == 0 {
+            headers.push(("saggar-tenant", "WORD".to_owned()));
+        }
+        if body.is_some() && rng.u8(..4) == 0 {
+            // The same keys for all tenants: each has its own jobs for them.
+            headers.push(("idempotency-key", format!("k{}", rng.u8(..9))));
+        }
+        Self { method, path, body, headers }
+    }
+
+    /// Returns the request about this word.
+    pub(super) fn about(&self, word: &str) -> Self {
+        let of = |text: &str| text.replace("WORD", word);
+        Self {
+            method: self.method.clone(),
+            path: of(&self.path),
+            body: self.body.clone(),
+            headers: self.headers.iter().map(|(name, value)| (*name, of(value))).collect(),
+        }
+    }
+
+    /// Returns whether it names something that only one tenant has.
+    pub(super) fn has_word(&self) -> bool {
+        self.path.contains("WORD") || self.headers.iter().any(|(_, value)| value.contains("WORD"))
+    }
+
+    /// Returns whether the answer is the same when the request is sent twice, if nothing changes in between.
+    pub(super) fn is_look_up(&self) -> bool {
+        self.method == Method::GET
+    }
+}
+
+/// Returns a job to add, whose arguments have the word `OWN` of the sender.
+fn added(rng: &mut Rng) -> Value {
+    let delay_ms = if rng.bool() { 0 } else { 3_600_000 };
+    json!({ "args": ["OWN", 1, 0], "delay_ms": delay_ms })
+}
+
+/// Returns the word that a request of this sender is about: its own, another's, or nobody's.
+pub(super) fn subject(sender: Sender, rng: &mut Rng) -> &'static str {
+    match (rng.u8(..10), sender.tenant()) {
+        (0, _) => NOBODY,
+        (1..=4, _) | (_, None) => rng.choice(WORDS).expect("a word"),
+        (_, Some(own)) => own,
+    }
+}
