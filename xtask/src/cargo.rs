@@ -44,6 +44,19 @@ const INHERITED_PREFIXES: [&str; 12] = [
     "CARGO_TARGET_",
 ];
 
+/// cargo in `directory` with the user's own settings, without what `cargo xtask` has set about its own package. Otherwise build
+/// scripts that look at it would run again when a test calls cargo, and all that depends on them would be built again.
+pub(crate) fn of_user(directory: &Path) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(directory);
+    for (name, _) in env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// `program` in `directory`, without what an outer cargo has set.
 pub(crate) fn clean(program: &str, directory: &Path) -> Command {
     let mut command = Command::new(program);

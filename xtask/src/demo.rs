@@ -130,7 +130,7 @@ struct Built {
 /// In the profile of the tests: it is the binary that they run, their first build finds it there, and it is built faster than
 /// what is shipped. The plugins' compiler is optimised in it all the same.
 fn build_host() -> Result<PathBuf> {
-    let output = cargo::clean("cargo", examples::root())
+    let output = cargo::of_user(examples::root())
         .args(["build", "--workspace", "--bin", "saggar", "--message-format", "json-render-diagnostics"])
         .stderr(Stdio::inherit())
         .output()

@@ -24,9 +24,7 @@ pub fn run(arguments: &[OsString]) -> Result<bool> {
 }
 
 fn cargo_test(root: &Path, arguments: &[OsString]) -> Command {
-    // Otherwise build scripts that look at the variables that `cargo xtask` has set would run again when a test calls cargo,
-    // and all that depends on them would be built again.
-    let mut cargo = cargo::clean("cargo", root);
+    let mut cargo = cargo::of_user(root);
     cargo.args(["test", "--workspace", "--locked"]).args(arguments);
     cargo
 }
