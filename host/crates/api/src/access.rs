@@ -1,9 +1,8 @@
 //! Authorization: a route that takes an [`Allowed`] runs only for requests with the named right, and gets only the jobs
 //! of the tenant that the request may ask for. A route that takes an [`Authorized`] is about more than one tenant.
 //!
-//! Another tenant is not there: whether a request names it, one of its tasks or one of its jobs, what it gets is what it
-//! gets for a name that nobody has. Nothing of another tenant is looked up to find that out, so the time is the same, too:
-//! the name of a tenant is compared with the one of the token, and tasks and jobs are looked up among those of the
+//! A request that names another tenant, or a task or job of it, is answered like one with an unknown name, in the same time:
+//! the name of a tenant is compared with that of the token, and tasks and jobs are looked up only among those of the
 //! request's own tenant.
 
 use std::marker::PhantomData;

@@ -10,7 +10,7 @@ use crate::grants::Grant;
 use crate::problem::Refusal;
 use crate::tokens::Role;
 
-/// Who sends a request, and for which tenant. Also an extension of the request, for what reads its body.
+/// The sender of a request, and its tenant. Stored as an extension of the request, for the extractors of its body.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     /// Its rights.

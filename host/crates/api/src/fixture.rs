@@ -50,7 +50,7 @@ impl Fixture {
     }
 }
 
-/// Returns a permit of a tenant and a service of its own, for a client that follows until `stop` is cancelled.
+/// Returns a permit to follow events until `stop` is cancelled, of a new tenant and a new service.
 pub(crate) fn stream_permit(stop: &CancellationToken) -> StreamPermit {
     let (permits, shares) = (Arc::new(Semaphore::new(1)), Arc::new(Shares::new(1, false, 0)));
     let tenant = Tenant::new("default");

@@ -32,7 +32,7 @@ pub(crate) struct Grants {
 struct GrantSet {
     /// By the SHA-256 of the token's text.
     by_digest: HashMap<[u8; 32], Arc<Grant>>,
-    /// The rights of anybody, if there are no tokens.
+    /// The rights of every request, if there are no tokens.
     of_anybody: Option<Arc<Grant>>,
 }
 
@@ -99,9 +99,8 @@ impl Grants {
     /// Finds the token with this text, which may have expired. Takes the same time however many tokens there are.
     ///
     /// The duration of a look-up in a hash map depends on the key, which is the SHA-256 of `given`, and on the digests in the
-    /// map. This reveals nothing that helps to guess a token: whoever chooses `given` cannot choose its digest, so even
-    /// somebody who learnt from the time that the digest of a guess shares bits with that of a token would be no nearer
-    /// to the token, which is a preimage of the whole digest. A token has 256 bits of randomness (`saggar token`), so
+    /// map. This does not help to guess a token: a client that chooses `given` cannot choose its digest, and a digest that
+    /// shares bits with that of a token is no step towards the token, which is a preimage of the whole digest. A token has 256 bits of randomness (`saggar token`), so
     /// its digest cannot be searched for either. The hash function of the map has a random key, so the digests cannot be
     /// chosen so that they collide.
     pub(crate) fn find(&self, given: &[u8]) -> Option<Arc<Grant>> {

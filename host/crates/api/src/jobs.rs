@@ -101,7 +101,7 @@ pub struct KnownTask {
     pub task: Arc<Task>,
     /// Whether attempts begin.
     pub state: TaskState,
-    /// The quota of the tenant because of which no more attempts begin now.
+    /// The tenant's quota that keeps attempts from starting now.
     pub held_by: Option<&'static str>,
     /// Its job counts, by state.
     pub counts: Counts,

@@ -1,5 +1,5 @@
 //! The HTTP service: authorization, the routes, and the listener. Uses the jobs, tasks and lists of the queue and the
-//! definitions. The host, which runs the jobs, implements the traits [`Jobs`], for a tenant, and [`Tenants`].
+//! definitions. The host implements the traits [`Jobs`] (the jobs of one tenant) and [`Tenants`].
 //!
 //! The modules in reading order, from the bottom: refusals, the state that routes share, how requests are read, how
 //! they are answered, the routes, and above them the router and the listener.

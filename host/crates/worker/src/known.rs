@@ -21,7 +21,7 @@ pub struct OpenTask {
     pub queue: Arc<TaskQueue>,
     /// Why no attempt starts; `None` if attempts start.
     pub unready: Option<Unready>,
-    /// The quota of the tenant because of which no more attempts start now.
+    /// The tenant's quota that keeps attempts from starting now.
     pub held_by: Option<&'static str>,
 }
 
