@@ -22,6 +22,7 @@ mod bounding;
 mod callbacks;
 mod cancelling;
 pub mod differential;
+mod dropping;
 mod listing;
 mod naming;
 mod observed;

@@ -54,6 +54,10 @@ pub use store::{Store, StoreHealth};
 /// Cancel safety: if the future is dropped before it completes, the step may still take effect. But the claims and
 /// callbacks that it would have returned are requeued first, as if they had never been claimed.
 ///
+/// Tests: `dropping::claims_of_a_dropped_caller_leave_no_trace`,
+/// `dropping::a_dropped_finish_happens_wholly_or_not_at_all_and_claims_nothing`,
+/// `dropping::callbacks_of_a_dropped_caller_are_claimed_again`.
+///
 /// `now` comes from the caller's clock, which may go back. A store only compares it with stored times.
 ///
 /// Tests: `ready_queue::a_due_job_stays_due_when_the_clock_goes_back`.

@@ -82,6 +82,11 @@ macro_rules! with_promises {
                 a_running_job_gets_no_other_attempt,
                 an_ended_job_cannot_be_cancelled,
             }
+            dropping {
+                claims_of_a_dropped_caller_leave_no_trace,
+                a_dropped_finish_happens_wholly_or_not_at_all_and_claims_nothing,
+                callbacks_of_a_dropped_caller_are_claimed_again,
+            }
             retrying {
                 an_ended_job_can_be_retried,
                 only_an_ended_job_without_pending_callbacks_is_retried,
