@@ -7,7 +7,7 @@ use std::time::Duration;
 use saggar_job::{Failure, JobId, LogSource, Outcome, Problem, Status, SystemClock, TaskKey};
 use tokio::time::{Instant, timeout};
 
-use crate::{Lane, LogLine, NewJob, Queue, Rules, TaskQueue};
+use crate::{Lane, LogLine, NewJob, Queue, Rules, TaskQueue, WaitError};
 use saggar_store::conformance::SharedPlace;
 
 /// Two hosts with the same task. The test's clock advances when all tasks wait for it.
@@ -81,6 +81,62 @@ async fn a_job_that_runs_on_another_host_is_cancelled() {
         soon("the signal", running.cancel_signal().cancelled()).await;
         one.finish(claim, Outcome::Failure(Failure::cancelled())).await.unwrap();
         assert_eq!(two.get(id).await.unwrap().unwrap().status(), Status::Failure);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_waits_for_a_job_learns_that_another_cancels_or_deletes_it() {
+    for seed in 0..20 {
+        let Hosts { tasks: [one, two], queues: _queues } = Hosts::new(seed, Rules::default()).await;
+        let (to_cancel, to_delete) =
+            (one.add(NewJob::new("[]")).await.unwrap(), one.add(NewJob::new("[]")).await.unwrap());
+        let [cancelled, deleted] = [to_cancel, to_delete].map(|id| {
+            let two = Arc::clone(&two);
+            spawn(async move { two.wait(id).await })
+        });
+        tokio::task::yield_now().await;
+        one.cancel(to_cancel).await.unwrap();
+        one.delete(to_delete).await.unwrap();
+        assert_eq!(soon("the end", cancelled).await.unwrap().unwrap().status(), Status::Failure);
+        let gone = soon("the deletion", deleted).await.unwrap();
+        assert!(matches!(gone, Err(WaitError::UnknownJob { id }) if id == to_delete), "{gone:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_one_host_retries_is_run_by_another() {
+    for seed in 0..20 {
+        let Hosts { tasks: [one, two], queues: _queues } = Hosts::new(seed, Rules::default()).await;
+        let id = one.add(NewJob::new("[]")).await.unwrap();
+        let claim = soon("the first claim", one.claim()).await.unwrap();
+        one.finish(claim, success()).await.unwrap();
+        let slot = Arc::clone(&two);
+        let slot = spawn(async move { slot.claim().await.unwrap() });
+        tokio::task::yield_now().await;
+        one.retry(id).await.unwrap();
+        let claim = soon("the claim", slot).await.unwrap();
+        assert_eq!((claim.running().id(), claim.running().attempt()), (id, 1));
+        two.finish(claim, success()).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_one_host_redelivers_is_delivered_by_another() {
+    for seed in 0..20 {
+        let rules = Rules { success_handler: true, ..Rules::default() };
+        let Hosts { tasks: [one, two], queues: _queues } = Hosts::new(seed, rules).await;
+        let id = one.add(NewJob::new("[]")).await.unwrap();
+        let claim = soon("the claim", one.claim()).await.unwrap();
+        one.finish(claim, success()).await.unwrap();
+        let callback = soon("the callback", one.next_callback(Lane::Ends)).await.unwrap();
+        one.callback_failed(callback, Problem::new("odd", "it is odd"), None).await.unwrap();
+        let lane = Arc::clone(&two);
+        let handler = spawn(async move { lane.next_callback(Lane::Ends).await.unwrap() });
+        tokio::task::yield_now().await;
+        one.redeliver(id).await.unwrap();
+        let again = soon("the redelivery", handler).await.unwrap();
+        assert_eq!(again.tries(), 0, "as if it had never been tried");
+        two.callback_done(again).await.unwrap();
     }
 }
 

@@ -26,6 +26,22 @@ async fn the_memory_store_agrees_with_itself_in_a_thousand_histories_with_deaths
     compare(&InMemory, &Plan::histories(1_000).with_deaths()).await;
 }
 
+fn many_histories() -> Plan {
+    Plan { steps: 120, ..Plan::histories(4_000) }
+}
+
+#[tokio::test]
+#[ignore = "takes minutes; run after store changes: cargo test --release -- --ignored many_random"]
+async fn the_memory_store_agrees_with_itself_in_many_random_histories() {
+    compare(&InMemory, &many_histories()).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes; run after store changes: cargo test --release -- --ignored many_random"]
+async fn the_memory_store_agrees_with_itself_in_many_random_histories_with_deaths() {
+    compare(&InMemory, &many_histories().with_deaths()).await;
+}
+
 #[tokio::test]
 async fn every_defect_is_found() {
     for defect in [Defect::ForgetsProgress, Defect::SparesLost, Defect::ForgetsThePause, Defect::TakesOneTooMany] {

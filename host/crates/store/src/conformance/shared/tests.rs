@@ -16,3 +16,19 @@ async fn plays_random_histories() {
 async fn plays_random_histories_with_deaths() {
     compare(&Shared, &Plan::histories(100).with_deaths()).await;
 }
+
+fn many_histories() -> Plan {
+    Plan { steps: 120, ..Plan::histories(4_000) }
+}
+
+#[tokio::test]
+#[ignore = "takes minutes; run after store changes: cargo test --release -- --ignored many_random"]
+async fn plays_many_random_histories() {
+    compare(&Shared, &many_histories()).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes; run after store changes: cargo test --release -- --ignored many_random"]
+async fn plays_many_random_histories_with_deaths() {
+    compare(&Shared, &many_histories().with_deaths()).await;
+}
