@@ -110,6 +110,10 @@ impl TaskStore for SqliteTask {
         self.shared.counts().callbacks > 0
     }
 
+    fn may_prune(&self) -> bool {
+        self.shared.counts().has_ended()
+    }
+
     fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
         // A closed store has no other slots that could claim the job.
         if let Ok(writer) = self.store.writer() {

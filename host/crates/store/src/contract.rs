@@ -138,6 +138,11 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Tests: `reading::may_have_callbacks_is_true_while_one_is_pending`.
     fn may_have_callbacks(&self) -> bool;
 
+    /// Returns whether a [`prune`](Self::prune) may find ended jobs. Cheap.
+    ///
+    /// Tests: `reading::may_prune_is_true_while_an_ended_job_is_stored`.
+    fn may_prune(&self) -> bool;
+
     /// Releases a claim that did not reach its caller. For every step that is requested after this call, the job is at
     /// its old position in the queue, as if the attempt had never begun; only its fence has grown. If it was cancelled
     /// meanwhile, it ends ([`StoreEvent::Cancelled`]). Does nothing if the attempt is not the job's running one.

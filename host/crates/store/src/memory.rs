@@ -285,6 +285,10 @@ impl TaskStore for MemoryTask {
         self.state.lock().counts().callbacks > 0
     }
 
+    fn may_prune(&self) -> bool {
+        self.state.lock().counts().has_ended()
+    }
+
     fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
         self.step(|state| state.release(id, run, rules, now));
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_queue::{Pruned, Queue, TaskQueue};
+use saggar_queue::{Pruned, Queue};
 use tokio_util::sync::CancellationToken;
 
 use crate::runtime::Runtime;
@@ -28,12 +28,7 @@ pub(crate) async fn run(runtime: Arc<Runtime>) {
 async fn prune(queue: &Queue, tenant: &str, stop: &CancellationToken) {
     // Also tasks whose definition is gone, by its last rules. The retention of tasks that had no definition since the
     // host started is unknown, so their jobs stay.
-    let may_prune = |queue: &Arc<TaskQueue>| {
-        let counts = queue.counts();
-        counts.success + counts.failure > 0
-    };
-    // A step of the store for each of ten thousand tasks without ended jobs would keep an idle host busy.
-    for queue in queue.known_of(tenant).into_iter().filter(may_prune) {
+    for queue in queue.known_of(tenant) {
         loop {
             let pruned = queue.prune(STEP).await;
             if let Ok(Pruned { undelivered: jobs @ 1.., .. }) = pruned {

@@ -168,6 +168,10 @@ impl TaskStore for BrokenTask {
         self.0.may_have_callbacks()
     }
 
+    fn may_prune(&self) -> bool {
+        self.0.may_prune()
+    }
+
     fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
         self.0.release(id, run, rules, now);
     }

@@ -158,6 +158,10 @@ impl TaskStore for UndoingTask {
         self.task.may_have_callbacks()
     }
 
+    fn may_prune(&self) -> bool {
+        self.task.may_prune()
+    }
+
     fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
         self.task.release(id, run, rules, now);
     }

@@ -145,6 +145,7 @@ macro_rules! with_promises {
                 peek_returns_a_job_unless_its_texts_are_large,
                 counts_reflect_the_last_answered_step,
                 may_have_callbacks_is_true_while_one_is_pending,
+                may_prune_is_true_while_an_ended_job_is_stored,
                 a_working_store_is_ready,
             }
             listing {

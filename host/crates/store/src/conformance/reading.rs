@@ -5,7 +5,7 @@ use std::task::Poll;
 use saggar_job::{FailureKind, JobId, Outcome};
 
 use super::{Fixture, Locations, problem, retries, success, works};
-use crate::{Delivery, Lane, NewJob, Peek, Rules, StoreHealth};
+use crate::{Change, Delivery, Lane, NewJob, Peek, Rules, StoreHealth};
 
 pub(super) async fn peek_returns_a_job_unless_its_texts_are_large(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(0, 0)).await;
@@ -51,6 +51,22 @@ pub(super) async fn may_have_callbacks_is_true_while_one_is_pending(locations: &
     let callback = works(fixture.task.claim_callbacks(Lane::Adds, 1, fixture.now).await).callbacks.remove(0);
     works(fixture.task.settle_callback(callback.number, Delivery::Done, fixture.now).await);
     assert!(!is_exact || !fixture.task.may_have_callbacks(), "it is settled");
+}
+
+pub(super) async fn may_prune_is_true_while_an_ended_job_is_stored(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, retries(0, 0)).await;
+    let is_exact = !fixture.store.is_shared();
+    let ids = fixture.add_some(2).await;
+    assert!(!is_exact || !fixture.task.may_prune(), "no job has ended");
+    for outcome in [success(), Outcome::failure(FailureKind::Rejected, problem())] {
+        fixture.finish(&fixture.claim().await, outcome).await;
+        assert!(fixture.task.may_prune());
+    }
+    for id in ids {
+        assert!(fixture.task.may_prune());
+        works(fixture.change(id, Change::Delete).await);
+    }
+    assert!(!is_exact || !fixture.task.may_prune(), "both were deleted");
 }
 
 pub(super) async fn a_working_store_is_ready(locations: &dyn Locations) {

@@ -323,6 +323,11 @@ impl Counts {
         }
     }
 
+    /// Returns whether a stored job has ended.
+    pub fn has_ended(&self) -> bool {
+        self.success + self.failure > 0
+    }
+
     /// Returns whether no job waits or runs and every callback was settled or deferred.
     pub fn is_idle(&self) -> bool {
         self.waiting == 0 && self.running == 0 && self.callbacks <= self.deferred

@@ -58,6 +58,10 @@ impl TaskStore for SharedTask {
         true
     }
 
+    fn may_prune(&self) -> bool {
+        true
+    }
+
     fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
         // No step of this store waits during its turn, so the turn is free at the moment.
         let Ok(_turn) = self.state.turn.try_lock() else { return };
