@@ -11,9 +11,9 @@ pub(super) enum HotStatement {
     /// The job's id: task, id, number.
     PutId,
     /// The job's entry in the status index: task, status, number.
-    PutStanding,
+    PutByStatus,
     /// Removes that entry: task, status, number.
-    RemoveStanding,
+    RemoveByStatus,
     RemoveJob,
     RemoveId,
 }

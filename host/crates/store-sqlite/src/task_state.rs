@@ -365,12 +365,12 @@ impl TaskTx<'_> {
     /// Adds a job to the index by status; not for running jobs.
     fn list(&mut self, record: &Record, status: Status) -> rusqlite::Result<()> {
         let values = params![self.state.task.0, status as i64, to_i64(record.job.number())];
-        self.statements.execute(HotStatement::PutStanding, values)
+        self.statements.execute(HotStatement::PutByStatus, values)
     }
 
     fn unlist(&mut self, record: &Record, status: Status) -> rusqlite::Result<()> {
         let values = params![self.state.task.0, status as i64, to_i64(record.job.number())];
-        self.statements.execute(HotStatement::RemoveStanding, values)
+        self.statements.execute(HotStatement::RemoveByStatus, values)
     }
 
     /// Puts a waiting job into the queue, at a new position unless it keeps `position`, and writes it.
