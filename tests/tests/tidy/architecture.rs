@@ -8,10 +8,13 @@ use super::root;
 fn places(text: &str) -> Vec<(&str, &str)> {
     let (_, section) = text.split_once("## Where to change what").expect("the section");
     let rows = section.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with("| "));
-    rows.skip(1)
-        .filter_map(|row| {
-            let mut quoted = row.split('`').skip(1).step_by(2);
-            Some((quoted.next()?, quoted.next()?))
+    // The first row has the titles, the second one separates them from the rest.
+    rows.filter(|row| !row.starts_with("| ---"))
+        .skip(1)
+        .map(|row| {
+            let quoted: Vec<_> = row.split('`').skip(1).step_by(2).collect();
+            let [path, symbol] = quoted[..] else { panic!("not a path and a symbol: {row}") };
+            (path, symbol)
         })
         .collect()
 }
