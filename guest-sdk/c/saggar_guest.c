@@ -330,22 +330,22 @@ void *saggar__on_add(saggar__role role, uint64_t id) {
 
 void *saggar__on_progress(saggar__role role, uint64_t id, uint64_t current, uint64_t total, char *message, size_t length) {
     saggar_problem problem = {{0}, {0}, {0}};
-    saggar_text told = taken(message, length);
+    saggar_text received = taken(message, length);
     saggar_on_progress run = (saggar_on_progress)begin(role, NULL, &problem);
-    return handled(role, run != NULL && run(id, current, total, told, &problem), &problem);
+    return handled(role, run != NULL && run(id, current, total, received, &problem), &problem);
 }
 
 void *saggar__on_success(saggar__role role, uint64_t id, char *response, size_t length) {
     saggar_problem problem = {{0}, {0}, {0}};
-    saggar_text told = taken(response, length);
+    saggar_text received = taken(response, length);
     saggar_on_success run = (saggar_on_success)begin(role, "success", &problem);
-    return handled(role, run != NULL && run(id, told, &problem), &problem);
+    return handled(role, run != NULL && run(id, received, &problem), &problem);
 }
 
 void *saggar__on_error(saggar__role role, uint64_t id, char *texts[3], const size_t lengths[3], bool has_details) {
     saggar_problem problem = {{0}, {0}, {0}};
-    saggar_problem told = {taken(texts[0], lengths[0]), taken(texts[1], lengths[1]), NONE};
-    if (has_details) told.details = taken(texts[2], lengths[2]);
+    saggar_problem received = {taken(texts[0], lengths[0]), taken(texts[1], lengths[1]), NONE};
+    if (has_details) received.details = taken(texts[2], lengths[2]);
     saggar_on_error run = (saggar_on_error)begin(role, "error", &problem);
-    return handled(role, run != NULL && run(id, &told, &problem), &problem);
+    return handled(role, run != NULL && run(id, &received, &problem), &problem);
 }

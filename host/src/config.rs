@@ -270,8 +270,8 @@ fn check_open_address(config: &Config, reader: &mut Reader) {
     }
 }
 
-/// Reports tokens that cannot be used beside tenants: a host with tenants serves nobody without a token, and each token
-/// is of one tenant or of the operator.
+/// Reports tokens that cannot be used beside tenants: a host with tenants requires a token of every client, and each
+/// token belongs to one tenant or to the operator.
 fn check_tokens_of_tenants(config: &Config, tenants: &[ConfiguredTenant], reader: &mut Reader) {
     let Some(node) = reader.node(TENANT) else { return };
     if tenants.is_empty() {

@@ -1,4 +1,4 @@
-//! Whether the time of an answer tells what other tenants have. Asks about what another tenant has and about what nobody has,
+//! Whether the time of an answer tells what other tenants have. Asks about what another tenant has and about what does not exist,
 //! in a random order, and prints both distributions of the time until the answer, and by how much they differ. Also prints the
 //! time of a request on a host with three tokens, and with ten thousand.
 //!
@@ -185,6 +185,6 @@ fn compare(one: (&str, Vec<f64>), other: (&str, Vec<f64>)) {
     let distance = |limit: &f64| (below(&one, *limit) - below(&other, *limit)).abs();
     let largest = one.iter().chain(&other).map(distance).fold(0.0, f64::max);
     let chance = 1.63 * ((one.len() + other.len()) as f64 / (one.len() as f64 * other.len() as f64)).sqrt();
-    let verdict = if largest <= chance { "not told apart" } else { "told apart" };
+    let verdict = if largest <= chance { "not distinguishable" } else { "distinguishable" };
     println!("  distance {largest:.4}; by chance up to {chance:.4} (99 of 100): {verdict}");
 }

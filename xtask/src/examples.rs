@@ -38,8 +38,8 @@ pub fn test() -> Result<()> {
         .args(["test", "--quiet", "--workspace"])
         .output()
         .context("cannot start cargo")?;
-    let (told, failed) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    ensure!(output.status.success(), "the examples' tests fail; run `cargo test` in examples/\n{told}\n{failed}");
+    let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "the examples' tests fail; run `cargo test` in examples/\n{printed}\n{errors}");
     Ok(())
 }
 

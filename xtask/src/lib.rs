@@ -6,7 +6,7 @@
 //! has installed what they run; `dependencies` checks what the repository is built from; `sources` reads it, and `structure` says
 //! in figures how it hangs together.
 
-#![expect(clippy::print_stderr, reason = "whoever runs it looks at it, or stops it")]
+#![expect(clippy::print_stderr, reason = "the user of a command line tool reads it")]
 
 pub mod demo;
 pub mod dependencies;

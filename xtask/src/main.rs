@@ -1,6 +1,6 @@
 //! The repository's own commands: `cargo demo` and `cargo xtask …`.
 
-#![expect(clippy::print_stderr, reason = "whoever runs it looks at it, or stops it")]
+#![expect(clippy::print_stderr, reason = "the user of a command line tool reads it")]
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -152,7 +152,7 @@ def call_next_id(function: Callable[[], int | None] | None = None) -> int | None
 
 
 def handle(role: Role, id: int, *values: Any, function: Callable[..., Any] | None = None) -> None:
-    """Calls a handler with a job and what it is told."""
+    """Calls a handler with a job and its other arguments."""
     _call.run(role.adds, lambda: (function or _find(role))(Job(id), *values))
 
 

@@ -63,7 +63,7 @@ fn check_name(what: TemplateKind, name: &str) -> anyhow::Result<()> {
     }
     let dots = if what == TemplateKind::Task { "; the id of a task may have dots, such as `mail.send`" } else { "" };
     bail!(
-        "`{}` is no valid name: it must begin with a letter from a to z, and have at most {MAX_NAME} such letters, digits, \
+        "invalid name `{}`: it must begin with a letter from a to z, and have at most {MAX_NAME} such letters, digits, \
          `-` and `_`{dots}",
         saggar_sandbox::escaped(name)
     )
@@ -73,7 +73,7 @@ fn check_name(what: TemplateKind, name: &str) -> anyhow::Result<()> {
 fn app_of_task(args: &New) -> anyhow::Result<PathBuf> {
     if !args.dir.join("tasks").is_dir() {
         bail!(
-            "{} is no app: it has no directory `tasks`; `saggar new app NAME` writes an app, and `--dir` names one",
+            "{} is not an app: it has no directory `tasks`; `saggar new app NAME` writes an app, and `--dir` names one",
             args.dir.display()
         );
     }

@@ -58,7 +58,7 @@ pub(super) fn walls(service: &ServiceFiles<'_>, loaded: &Loaded, variables: &Var
     // For an app that does not exist, there is nothing to be served.
     if service.app.is_none_or(Path::is_dir) {
         for dir in &written {
-            // Whoever writes to it reports the error.
+            // The first write to it reports the error.
             let _ = DirBuilder::new().recursive(true).mode(0o700).create(dir);
         }
     }

@@ -8,7 +8,7 @@ use exports::saggar::task::{add_handler, error_handler, id_source, progress_hand
 use saggar::task::types::Problem;
 use saggar::task::{context, log};
 
-struct Telling;
+struct Handlers;
 
 thread_local! {
     static CALLS: Cell<u32> = const { Cell::new(0) };
@@ -40,34 +40,34 @@ fn fail() -> Result<(), Problem> {
     }
 }
 
-impl id_source::Guest for Telling {
+impl id_source::Guest for Handlers {
     fn next() -> Result<Option<u64>, Problem> {
         fail().map(|()| None)
     }
 }
 
-impl add_handler::Guest for Telling {
+impl add_handler::Guest for Handlers {
     fn on_add(_id: u64) -> Result<(), Problem> {
         fail()
     }
 }
 
-impl progress_handler::Guest for Telling {
+impl progress_handler::Guest for Handlers {
     fn on_progress(_id: u64, _current: u64, _total: u64, _message: String) -> Result<(), Problem> {
         fail()
     }
 }
 
-impl success_handler::Guest for Telling {
+impl success_handler::Guest for Handlers {
     fn on_success(_id: u64, _response: String) -> Result<(), Problem> {
         fail()
     }
 }
 
-impl error_handler::Guest for Telling {
+impl error_handler::Guest for Handlers {
     fn on_error(_id: u64, _error: Problem) -> Result<(), Problem> {
         fail()
     }
 }
 
-export!(Telling);
+export!(Handlers);

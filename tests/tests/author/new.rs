@@ -126,11 +126,11 @@ fn nothing_is_ever_replaced() {
 fn wrong_names_and_places_are_refused() {
     let place = Place::new();
     for (arguments, expected) in [
-        (&["app", "../shop"][..], "is no valid name"),
-        (&["app", "Shop"], "is no valid name"),
-        (&["plugin", "a.b"], "is no valid name"),
-        (&["task", "hello"], "is no app"),
-        (&["task", "mail..send"], "is no valid name"),
+        (&["app", "../shop"][..], "invalid name `"),
+        (&["app", "Shop"], "invalid name `"),
+        (&["plugin", "a.b"], "invalid name `"),
+        (&["task", "hello"], "is not an app"),
+        (&["task", "mail..send"], "invalid name `"),
         (&["plugin", "it", "--lang", "script"], "a script needs no plugin"),
     ] {
         let said = place.saggar(&[&["new"], arguments].concat());

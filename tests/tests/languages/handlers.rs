@@ -32,14 +32,18 @@ async fn ids(language: &Language) {
 }
 
 async fn calls(language: &Language) {
-    let told = |processor: &str| {
+    let handled = |processor: &str| {
         let event = json!({
             "add": language.reference("added"), "progress": language.reference("progressed"),
             "success": language.reference("succeeded"), "error": language.reference("failed"),
         });
         json!({ "process": language.reference(processor), "event": event })
     };
-    let app = language.app().task("good", &told("progress")).task("bad", &told("reject")).task("echo", &told("echo"));
+    let app = language
+        .app()
+        .task("good", &handled("progress"))
+        .task("bad", &handled("reject"))
+        .task("echo", &handled("echo"));
     let host = TestHost::start(app).await;
     host.response("good", json!([])).await;
     host.run("bad", json!([])).await;

@@ -119,7 +119,7 @@ async fn bodies_and_answers_of_a_tenant_are_limited() {
     let args = |kib: usize| json!(["x".repeat(kib << 10)]);
     let job = |kib: usize| json!({ "args": args(kib) });
     let acme = with(&server, "acme");
-    // The answer is larger than the quota allows at once, so it is no use to try again.
+    // The answer is larger than the quota allows at once, so a retry cannot succeed.
     let id = acme.add("echo", &args(250)).await;
     let path = job_path("echo", id);
     assert_refused(&acme.get(&path).await, "response_bytes", None);

@@ -60,8 +60,8 @@ async fn the_error_handler_gets_the_message() {
     let id = host.run("fails", json!([])).await.id;
     host.idle().await;
     let texts = host.log("fails", id).await;
-    let told = texts.iter().find(|text| text.starts_with(&format!("OnError: #{id} ")));
-    assert!(told.is_some_and(|text| text.contains("no luck")), "{texts:#?}");
+    let reported = texts.iter().find(|text| text.starts_with(&format!("OnError: #{id} ")));
+    assert!(reported.is_some_and(|text| text.contains("no luck")), "{texts:#?}");
     host.shutdown().await;
 }
 

@@ -39,7 +39,7 @@ fn every_test_that_holds_a_promise_exists() {
         let attribute = before.rsplit("\n}").next().unwrap_or_default();
         assert!(
             ["#[test]", "#[tokio::test"].iter().any(|test| attribute.contains(test)),
-            "{path}: `{test}` is no test"
+            "{path}: `{test}` is not a test"
         );
     }
 }

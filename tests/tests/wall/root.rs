@@ -1,4 +1,4 @@
-//! A host does not run as root unless it is told to.
+//! A host does not run as root unless an option allows it.
 
 use std::process::Command;
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::tokens::{Role, Token, Tokens};
 
-/// The rights of a request: those of a token in force or, on a host without tokens, of anybody.
+/// The rights of a request: those of a token in force or, on a host without tokens, those of every client.
 #[derive(Debug, Default)]
 pub(crate) struct Grant {
     /// `None` on a host without tokens.
@@ -36,7 +36,7 @@ struct GrantSet {
     of_anybody: Option<Arc<Grant>>,
 }
 
-/// The tokens would open the host to everybody who can reach it.
+/// Without these tokens, the host would be open to every client that can reach it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "without tokens the host would be open to every client that reaches it; keep one, or restart the host without tokens"
@@ -100,9 +100,9 @@ impl Grants {
     ///
     /// The duration of a look-up in a hash map depends on the key, which is the SHA-256 of `given`, and on the digests in the
     /// map. This does not help to guess a token: a client that chooses `given` cannot choose its digest, and a digest that
-    /// shares bits with that of a token is no step towards the token, which is a preimage of the whole digest. A token has 256 bits of randomness (`saggar token`), so
-    /// its digest cannot be searched for either. The hash function of the map has a random key, so the digests cannot be
-    /// chosen so that they collide.
+    /// shares bits with that of a token brings the client no nearer to the token, which is a preimage of the whole digest. A
+    /// token has 256 bits of randomness (`saggar token`), so its digest cannot be searched for either. The hash function of
+    /// the map has a random key, so the digests cannot be chosen so that they collide.
     pub(crate) fn find(&self, given: &[u8]) -> Option<Arc<Grant>> {
         let digest: [u8; 32] = Sha256::digest(given).into();
         self.set.load().by_digest.get(&digest).cloned()
@@ -122,7 +122,7 @@ impl Grants {
         }
         let new = Arc::new(GrantSet::of(tokens, &old));
         self.set.store(Arc::clone(&new));
-        // From here on no request gets an old grant, so each that has one is told.
+        // From here on no request gets an old grant, so each request that has one is found here.
         let removed: Vec<_> = old.all().filter(|grant| !new.has(grant)).collect();
         removed.iter().for_each(|grant| grant.revoked.cancel());
         let tokens = |grants: Vec<&Arc<Grant>>| grants.into_iter().filter_map(|grant| grant.token.clone()).collect();

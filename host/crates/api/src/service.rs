@@ -102,7 +102,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// If the host has tokens and there would be none, because that would open it to everybody. Nothing changes then.
+    /// If the host has tokens and would have none afterwards, because every client could use it then. Nothing changes.
     pub fn set_tokens(&self, tokens: Tokens) -> Result<TokenChanges, LastTokenRemoved> {
         let changes = self.0.grants.replace(tokens)?;
         let of = |tokens: &[Token], what: &str| {

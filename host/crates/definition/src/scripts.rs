@@ -42,7 +42,7 @@ pub enum ScriptFileError {
         /// The path.
         file: String,
     },
-    /// The extension is none of a script.
+    /// The extension is not that of a script.
     #[error("`{file}` is not a script: the extension must be `.js`, `.mjs`, `.ts` or `.mts`")]
     Extension {
         /// The path.

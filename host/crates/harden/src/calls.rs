@@ -1,7 +1,7 @@
 //! System calls, by seccomp: a list is allowed, and all others fail with ENOSYS, as if the kernel did not have them.
 //!
-//! They fail, and do not kill the process: libraries try new calls and fall back to older ones, and a host that dies takes
-//! the running jobs of everybody with it. ENOSYS, not EPERM, because that is what such fallbacks expect; the C library
+//! They fail, and do not kill the process: libraries try new calls and fall back to older ones, and when a host dies, the
+//! running jobs of all tenants die with it. ENOSYS, not EPERM, because that is what such fallbacks expect; the C library
 //! starts no thread after an EPERM of `clone3`.
 
 mod list;
@@ -56,7 +56,7 @@ fn rules(role: &Role) -> seccompiler::Result<Rules> {
     rules.insert(libc::SYS_prctl, any_of(0, list::PROCESS_OPTIONS)?);
     rules.insert(libc::SYS_ioctl, any_of(1, list::DEVICE_REQUESTS)?);
     rules.insert(libc::SYS_fcntl, any_of(1, list::FILE_COMMANDS)?);
-    // A connection that data opens is none for Landlock.
+    // Landlock does not see connections that are opened by sending data.
     for (call, at) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
         rules.insert(call, vec![rule([without(at, libc::MSG_FASTOPEN)?])?]);
     }

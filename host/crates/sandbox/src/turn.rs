@@ -3,14 +3,14 @@
 //!
 //! There are as many turns as threads, and each is for one slice, at most one tick of the epoch. A guest whose slice is
 //! over asks for the next turn before it releases the last one, so all that compute are compared, and is charged the
-//! time that the slice took. A guest with a turn goes to the back of the thread's queue before it runs. So everybody
-//! who became ready meanwhile has asked, too, and the thread has looked at its timers and sockets.
+//! time that the slice took. A guest with a turn goes to the back of the thread's queue before it runs. So every
+//! guest that became ready meanwhile has asked, too, and the thread has looked at its timers and sockets.
 //!
 //! The first slice of a call, and one after a wait in the host, need no turn while no guest waits for one, one tenant
 //! computes alone, and these slices are short: most calls end in the first one, and pay two loads of shared variables. Once
 //! two tenants compute, every slice needs a turn, so that a thousand slots with short jobs get no more than their tenant's
-//! share. It is the same for a moment after a long slice without a turn, because many of them would hold up everybody
-//! else.
+//! share. The same holds for a short time after a long slice without a turn, because many of them would hold up all other
+//! calls.
 
 use std::collections::HashMap;
 use std::future::poll_fn;

@@ -192,7 +192,7 @@ pub(super) fn severity(error: &rusqlite::Error) -> Severity {
     }
 }
 
-/// Like [`severity`], but uses `probe` to tell an exhausted quota from a broken disk.
+/// Like [`severity`], but uses `probe` to distinguish an exhausted quota from a broken disk.
 pub(super) fn severity_beside(error: &rusqlite::Error, probe: &Probe) -> Severity {
     let is_write = |error: &rusqlite::ffi::Error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_WRITE;
     if error.sqlite_error().is_some_and(is_write) && probe.finds_no_room() {

@@ -1,8 +1,8 @@
 //! A semaphore whose units go to waiting flows in the order of a [`FairQueue`]: the one mechanism by which tenants share
 //! turns, room, threads and places in a batch.
 //!
-//! While units are free and nobody waits, taking and releasing them is one atomic operation each, and is not charged.
-//! So a flow may take all of it while nobody else wants any.
+//! While units are free and no flow waits, taking and releasing them is one atomic operation each, and is not charged.
+//! So a flow may take all of it while no other flow wants any.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,7 +41,7 @@ struct Waiter {
 pub struct FairPermit {
     inner: Arc<Inner>,
     units: usize,
-    /// `None` if nobody had to wait.
+    /// `None` if it was free at once.
     spending: Option<Box<Spending>>,
 }
 
@@ -79,7 +79,7 @@ impl FairSemaphore {
         Box::pin(self.wait(flow, units)).await
     }
 
-    /// Takes `units` if they are free and nobody waits for any.
+    /// Takes `units` if they are free and no flow waits for any.
     pub fn try_acquire(&self, units: usize) -> Option<FairPermit> {
         self.0.try_take(units).then(|| FairPermit { inner: Arc::clone(&self.0), units, spending: None })
     }
@@ -163,7 +163,7 @@ impl Inner {
     fn enqueue(self: &Arc<Self>, flow: &Flow, waiter: Waiter) -> (Ticket, Grants) {
         let mut waiters = self.waiters.lock();
         let ticket = waiters.push(flow, waiter);
-        // Before the look at the free units: whoever releases some later sees it.
+        // Before the free units are read, so that every later release sees it.
         self.state.fetch_or(WAITED_FOR, Ordering::AcqRel);
         let grants = self.grant(&mut waiters);
         (ticket, grants)
@@ -210,8 +210,8 @@ fn send(grants: Grants) {
 }
 
 impl FairPermit {
-    /// Sets what its use did cost, in the unit of the semaphore's `unit_cost`. Without effect if nobody had to wait for
-    /// it.
+    /// Sets the cost of its use, in the unit of the semaphore's `unit_cost`. Does nothing if the permit was free at
+    /// once.
     pub fn set_cost(&mut self, cost: u64) {
         if let Some(spending) = &mut self.spending {
             spending.cost = Some(cost);
@@ -324,7 +324,7 @@ mod tests {
             drop(all);
             waiting
         };
-        // It was granted, and the caller is gone before it has noticed.
+        // It was granted, and the caller is dropped before it is polled again.
         drop(granted);
         assert_eq!((semaphore.free(), semaphore.waiting()), (2, 0));
     }

@@ -97,7 +97,7 @@ impl RateQuota {
     }
 }
 
-/// The quotas of a tenant, as they are configured. `None` is no quota.
+/// The quotas of a tenant, as they are configured. `None` means no quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Quotas {
     /// See [`Quota::Running`].

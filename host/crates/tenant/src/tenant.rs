@@ -140,7 +140,7 @@ impl Tenant {
     }
 
     /// Takes 1 of a quota until the returned value is dropped; waits until that is possible. Fails only if the quota is
-    /// 0. Every user of the quota has to take it so, because others wake nobody. Cancel safe.
+    /// 0. Every user of the quota has to take it like this, because other ways wake no waiter. Cancel safe.
     pub async fn hold_when_free(self: &Arc<Self>, quota: Quota) -> Result<Awaited, QuotaExceeded> {
         loop {
             let (changed, freed) = (self.changed.notified(), self.freed.notified());

@@ -92,7 +92,7 @@ pub struct FailedTenant {
 pub struct Me {
     /// The tenant that it asks for; null for an operator that names none.
     pub tenant: Option<String>,
-    /// Its role. Without tokens, everybody is `operator`.
+    /// Its role. Without tokens, every client is `operator`.
     pub role: TokenRole,
     /// The name of its token; null on a host without tokens.
     pub token: Option<String>,

@@ -62,7 +62,7 @@ impl Running {
         Self::Child(Mutex::new(child))
     }
 
-    /// Kills the process; without effect if it has exited. Whoever reads its reply reaps it.
+    /// Kills the process; does nothing if it has exited. The reader of its reply reaps it.
     pub(super) fn kill(&self) {
         match self {
             Self::Child(child) => drop(child.lock().kill()),

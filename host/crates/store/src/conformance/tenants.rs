@@ -74,7 +74,7 @@ pub(super) async fn every_way_to_wait_is_counted(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { add_handler: true, ..retries(1, 0) }).await;
     let levels = fixture.store.tenant_levels("default");
     levels.waiting.set_limit(Some(2));
-    let held = fixture.add(NewJob::new("[]")).await;
+    let on_hold = fixture.add(NewJob::new("[]")).await;
     fixture.add(NewJob::new("[]").with_delay_ms(50)).await;
     let full = add(&fixture, &*fixture.task, vec![NewJob::new("[]")]).await;
     assert_exceeded(full, "waiting", 2);
@@ -84,7 +84,7 @@ pub(super) async fn every_way_to_wait_is_counted(locations: &dyn Locations) {
     }
     assert_eq!(levels.waiting.used(), 2, "a job that was released still waits");
     let job = fixture.claim().await;
-    assert_eq!((job.id, levels.waiting.used()), (held, 1));
+    assert_eq!((job.id, levels.waiting.used()), (on_hold, 1));
     fixture.finish(&job, Outcome::failure(FailureKind::Failed, problem())).await;
     assert_eq!(levels.waiting.used(), 2, "a retry waits");
     let job = fixture.claim().await;
@@ -93,13 +93,17 @@ pub(super) async fn every_way_to_wait_is_counted(locations: &dyn Locations) {
     let job = fixture.claim().await;
     fixture.task.release(job.id, job.run, &fixture.rules, fixture.now);
     let job = fixture.claim().await;
-    assert_eq!((job.id, levels.waiting.used()), (held, 1), "a job whose claim was released waits, until it is claimed");
+    assert_eq!(
+        (job.id, levels.waiting.used()),
+        (on_hold, 1),
+        "a job whose claim was released waits, until it is claimed"
+    );
     fixture.finish(&job, success()).await;
     assert_eq!(levels.waiting.used(), 1);
     levels.waiting.set_limit(Some(1));
-    works(fixture.change(held, Change::Retry).await);
+    works(fixture.change(on_hold, Change::Retry).await);
     assert_eq!(levels.waiting.used(), 2, "a retry on request is not refused, but counts");
-    works(fixture.change(held, Change::Cancel).await);
+    works(fixture.change(on_hold, Change::Cancel).await);
     works(fixture.change(JobId(2), Change::Delete).await);
     assert_eq!(levels.waiting.used(), 0);
 }

@@ -127,7 +127,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Whatever happens: nobody is lost or served twice, a flow is served in order, and what is kept is bounded.
+    /// Whatever happens, no waiter is lost or served twice, a flow is served in order, and what is stored is bounded.
     #[test]
     fn every_waiter_is_served_once_and_nothing_else_is_kept(steps in prop::collection::vec(step(), 0..300)) {
         let tenants: Vec<_> = (0..4).map(|number| tenant(number, 100)).collect();
@@ -148,7 +148,7 @@ proptest! {
                     };
                     prop_assert_eq!(next, Some((flow, number)));
                     let first = waiting.iter().position(|(of, _)| *of == flow);
-                    let (_, ticket) = waiting.remove(first.expect("somebody who does not wait was served"));
+                    let (_, ticket) = waiting.remove(first.expect("a waiter was served that had left"));
                     prop_assert_eq!(ticket.number, number, "a flow is not served in order");
                     prop_assert!(queue.remove(&ticket).is_none());
                     queue.correct(&charge, cost);
