@@ -1,5 +1,5 @@
-//! A cargo inside a cargo: started from a build script or a test, yet with nothing of the outer one about it; and what cargo says of
-//! a workspace.
+//! Starts cargo from a build script or a test, without the environment of the outer cargo; and reads cargo's description of a
+//! workspace.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-/// Set by the outer cargo or by clippy, and wrong for an inner one: flags and wrappers that are not meant for guests,
-/// a toolchain that has been chosen already, a job server whose pipe may be closed.
+/// Variables that the outer cargo or clippy sets, and that are wrong for an inner cargo: flags and wrappers that are not for
+/// guests, the chosen toolchain, a job server whose pipe may be closed.
 const INHERITED: [&str; 14] = [
     "RUSTC",
     "RUSTDOC",
@@ -27,8 +27,8 @@ const INHERITED: [&str; 14] = [
     "RUST_RECURSION_COUNT",
 ];
 
-/// What begins so was set by the outer cargo for the package that it builds or runs. Everything else that begins with
-/// `CARGO_` is the user's own: where it is installed, how it reaches the network.
+/// Prefixes of variables that the outer cargo sets for the package that it builds or runs. All others that begin with `CARGO_`
+/// are the user's settings, such as the installation and the network.
 const INHERITED_PREFIXES: [&str; 12] = [
     "__CARGO",
     "CARGO_BUILD_",
@@ -44,8 +44,8 @@ const INHERITED_PREFIXES: [&str; 12] = [
     "CARGO_TARGET_",
 ];
 
-/// cargo in `directory` with the user's own settings, without what `cargo xtask` has set about its own package. Otherwise build
-/// scripts that look at it would run again when a test calls cargo, and all that depends on them would be built again.
+/// Returns a cargo command in `directory` with the user's settings, without the variables that `cargo xtask` sets for its own
+/// package. With them, build scripts that read them would run again when a test calls cargo, and their dependents be rebuilt.
 pub(crate) fn of_user(directory: &Path) -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(directory);
@@ -57,7 +57,7 @@ pub(crate) fn of_user(directory: &Path) -> Command {
     command
 }
 
-/// `program` in `directory`, without what an outer cargo has set.
+/// Returns a command in `directory` without the variables that an outer cargo has set.
 pub(crate) fn clean(program: &str, directory: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(directory);
@@ -72,11 +72,11 @@ pub(crate) fn clean(program: &str, directory: &Path) -> Command {
     command
 }
 
-/// What `cargo metadata` says of a workspace.
+/// The output of `cargo metadata` for a workspace.
 #[derive(Deserialize)]
 pub(crate) struct Metadata {
     pub(crate) packages: Vec<Package>,
-    /// Where cargo builds it, whichever way the user has chosen that.
+    /// The target directory, however the user has configured it.
     pub(crate) target_directory: PathBuf,
 }
 
@@ -101,7 +101,7 @@ pub(crate) struct Target {
     pub(crate) src_path: PathBuf,
 }
 
-/// Asks about the workspace that `directory` is in: with `--no-deps` about its own packages, without about all that it needs.
+/// Describes the workspace of `directory`: only its own packages with `--no-deps`, otherwise all dependencies as well.
 pub(crate) fn metadata(directory: &Path, arguments: &[&str]) -> Result<Metadata> {
     let mut command = Command::new("cargo");
     command.args(["metadata", "--format-version", "1"]).args(arguments).current_dir(directory);

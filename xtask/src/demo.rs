@@ -70,9 +70,9 @@ const WHAT_TAKES_LONG: &str = "\
 The first time, this compiles wasmtime and its compiler, which takes minutes; afterwards it takes seconds. What cargo does is shown
 below. `cargo xtask test` goes on from what is built here.";
 
-/// Builds the examples and the host, then runs every step. Ends at the first one that ends unlike it should.
+/// Builds the examples and the host, then runs every step. Stops at the first step that ends unexpectedly.
 ///
-/// What the demo itself says goes to standard error, so that standard output has just what the commands answer.
+/// The demo's own messages go to standard error, so that standard output contains only the output of the commands.
 pub fn run() -> Result<()> {
     eprintln!("{WHAT_TAKES_LONG}\n");
     eprintln!("1. The examples' plugins, for wasm32-wasip2 …");
@@ -106,7 +106,7 @@ impl Step {
     }
 }
 
-/// The arguments as a shell wants them.
+/// Quotes the arguments for a shell.
 fn quoted(arguments: &[&str]) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
     let quote =
@@ -114,7 +114,7 @@ fn quoted(arguments: &[&str]) -> String {
     arguments.iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
-/// A path as it is seen from the repository.
+/// Returns a path relative to the repository.
 fn shown(path: &Path) -> PathBuf {
     let root = examples::root().canonicalize().unwrap_or_default();
     path.strip_prefix(root).unwrap_or(path).to_owned()
@@ -125,10 +125,10 @@ struct Built {
     executable: Option<PathBuf>,
 }
 
-/// Builds the host where cargo builds this repository, and answers where the binary is.
+/// Builds the host in this repository's target directory; returns the path of the binary.
 ///
-/// In the profile of the tests: it is the binary that they run, their first build finds it there, and it is built faster than
-/// what is shipped. The plugins' compiler is optimised in it all the same.
+/// Uses the profile of the tests: they run the same binary, their first build finds it there, and it is built faster than the
+/// release. The compiler of plugins is optimized in it as well.
 fn build_host() -> Result<PathBuf> {
     let output = cargo::of_user(examples::root())
         .args(["build", "--workspace", "--bin", "saggar", "--message-format", "json-render-diagnostics"])

@@ -1,12 +1,12 @@
-//! Checks what the repository depends on: that each package comes from crates.io, under a licence that we may pass on,
-//! and not in a version that is known to be unsafe. Works without a network; the known advisories are the ones below.
+//! Checks the repository's dependencies: each package comes from crates.io, has a licence that permits redistribution, and is
+//! not a version with a known advisory. Works without a network; the known advisories are listed below.
 
 use anyhow::{Result, bail};
 
 use crate::cargo::Package;
 use crate::{cargo, examples};
 
-/// Licences that allow what ours allow. An expression is fine if one of its alternatives is made of these.
+/// Licences that permit what ours permit. An expression is accepted if one of its alternatives consists of these.
 const LICENCES: [&str; 11] = [
     "MIT",
     "Apache-2.0",
@@ -23,11 +23,11 @@ const LICENCES: [&str; 11] = [
     "Zlib",
 ];
 
-/// Packages with advisories, and the first version of their line without.
+/// Packages with advisories, and the first version of the same series without one.
 const SAFE_FROM: [(&str, &str); 3] =
     [("wasmtime", "48.0.8"), ("wasmtime-wasi", "48.0.8"), ("wasmtime-wasi-http", "48.0.8")];
 
-/// Checks all workspaces of the repository; the error lists everything that is wrong.
+/// Checks all workspaces of the repository; the error lists all violations.
 pub fn check() -> Result<()> {
     let root = examples::root();
     let mut problems = Vec::new();
@@ -66,7 +66,7 @@ impl Package {
     }
 }
 
-/// Whether an SPDX expression, or the older form with a slash, leaves a choice that we accept.
+/// Returns whether an SPDX expression, or the older form with a slash, has an accepted alternative.
 fn is_accepted(expression: &str) -> bool {
     let expression = expression.replace(" / ", " OR ").replace('/', " OR ");
     // Without nesting beyond one level, which no package of ours has, AND binds weaker than a group in brackets.

@@ -8,13 +8,13 @@ use anyhow::{Context, Result, ensure};
 use crate::cargo::Package;
 use crate::{cargo, guests};
 
-/// The repository.
+/// Returns the repository's directory.
 pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// Builds the examples and copies each component to `plugins/` of the apps that its package names under
-/// `[package.metadata.saggar]`. Answers where they are now.
+/// `[package.metadata.saggar]`. Returns the paths of the copies.
 pub fn install() -> Result<Vec<PathBuf>> {
     let examples = root().join("examples").canonicalize().context("the examples are not there")?;
     let packages = cargo::metadata(&examples, &["--no-deps"])?.packages;
@@ -43,7 +43,7 @@ pub fn test() -> Result<()> {
     Ok(())
 }
 
-/// Puts the copy in its place all at once: a host may be loading the app just now.
+/// Replaces the file atomically, because a host may be loading the app.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let directory = to.parent().context("a component lies in a directory")?;
     fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
@@ -52,7 +52,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::rename(&half, to).with_context(|| format!("cannot write {}", to.display()))
 }
 
-/// The apps that a package names under `[package.metadata.saggar]`.
+/// Returns the apps that a package names under `[package.metadata.saggar]`.
 fn apps(package: &Package) -> impl Iterator<Item = &str> {
     let apps = package.metadata["saggar"]["apps"].as_array();
     apps.into_iter().flatten().filter_map(|app| app.as_str())

@@ -8,22 +8,22 @@ use serde::Deserialize;
 
 use crate::cargo;
 
-/// The target that makes rustc write a component, where `wasm32-unknown-unknown` makes it write a bare module.
+/// The target for which rustc writes components; for `wasm32-unknown-unknown` it writes core modules.
 const TARGET: &str = "wasm32-wasip2";
 
-/// A component that was built.
+/// A built component.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Guest {
-    /// The package's name, or the example's for a library that is an example.
+    /// The name of the package, or of the example if the library is one.
     pub name: String,
-    /// The component.
+    /// The path of the component.
     pub path: PathBuf,
 }
 
-/// Builds every `cdylib` of the workspace at `workspace_dir`, libraries and examples, and answers them by name.
+/// Builds every `cdylib` of the workspace at `workspace_dir`, libraries and examples; returns them by name.
 ///
-/// Works from a build script or a test too: the inner cargo gets nothing from the outer one. It must not be given the
-/// target directory that the outer one has locked. Compiler messages go to standard error.
+/// Can be called from a build script or a test, because the inner cargo gets no variables of the outer one. `target_dir` must
+/// not be the target directory that the outer cargo has locked. Compiler messages go to standard error.
 pub fn build(workspace_dir: &Path, target_dir: &Path) -> Result<Vec<Guest>> {
     ensure_target(workspace_dir)?;
     let arguments = ["build", "--release", "--workspace", "--lib", "--examples", "--target", TARGET];
@@ -50,7 +50,7 @@ pub fn build(workspace_dir: &Path, target_dir: &Path) -> Result<Vec<Guest>> {
     Ok(guests)
 }
 
-/// Makes sure that rustc can build components: looks, and installs the target if it is not there.
+/// Installs the target for components unless it is installed.
 pub(crate) fn ensure_target(directory: &Path) -> Result<()> {
     if target_dir(directory)?.is_dir() {
         return Ok(());
@@ -65,7 +65,7 @@ pub(crate) fn ensure_target(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Where the rustc that is used in `directory` keeps the target's standard library.
+/// Returns where the rustc that is used in `directory` has the target's standard library.
 fn target_dir(directory: &Path) -> Result<PathBuf> {
     let mut rustc = cargo::clean("rustc", directory);
     let sysroot = text(rustc.args(["--print", "sysroot"])).context("cannot ask rustc where its libraries are")?;
@@ -78,7 +78,7 @@ fn text(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// One of cargo's messages; of the other reasons only `reason` is there.
+/// A message of cargo; messages with other reasons have only `reason`.
 #[derive(Deserialize)]
 struct Message {
     reason: String,
@@ -108,7 +108,7 @@ fn read_guest(line: &str) -> Result<Option<Guest>> {
     Ok(path.map(|path| Guest { name, path }))
 }
 
-/// The name in a package id: `path+file:///plugins/hello#0.1.0` or `path+file:///plugins/hi#hello@0.1.0`.
+/// Returns the name in a package id: `path+file:///plugins/hello#0.1.0` or `path+file:///plugins/hi#hello@0.1.0`.
 fn package_name(id: &str) -> &str {
     let (address, version) = id.rsplit_once('#').unwrap_or((id, ""));
     match version.split_once('@') {

@@ -1,5 +1,5 @@
 //! Builds the conformance guest in languages other than Rust, with tools that it installs in the target directory from the
-//! languages' own registries, in pinned versions. Says what it installs; what is there already is left as it is.
+//! languages' own registries, in pinned versions. Prints what it installs, and skips what is installed.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -227,7 +227,7 @@ const NO_NODE: &str = "guests in JavaScript need Node 18.19 or later, npm, and i
 const NO_PYTHON: &str = "guests in Python, C and Go need Python 3.11 or later with venv; on Debian: apt-get install -y \
     python3-venv";
 
-/// What is installed: a copy of the file that asked for it, written last.
+/// Marks what is installed: a copy of the requirements, written last.
 const STAMP: &str = "installed";
 
 fn is_installed(wanted: &Path, folder: &Path) -> Result<bool> {
@@ -239,7 +239,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display())).map(drop)
 }
 
-/// Whether the file is newer than everything in these files and folders.
+/// Returns whether the file is newer than all of these files and the content of these folders.
 fn is_newer(output: &Path, inputs: &[&Path]) -> Result<bool> {
     let Ok(metadata) = fs::metadata(output) else { return Ok(false) };
     let built = metadata.modified()?;
@@ -262,7 +262,7 @@ fn last_change(path: &Path) -> Result<SystemTime> {
     Ok(last)
 }
 
-/// Runs a command; the error has what it wrote.
+/// Runs a command; the error contains its output.
 fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {program}"))?;

@@ -1,10 +1,10 @@
-//! Chores of the repository, for its own tests and build scripts and for the commands in `main.rs`.
+//! The repository's tasks, for its tests and build scripts and for the commands in `main.rs`.
 //!
-//! `guests` builds components, and `languages` those that are not in Rust; `cargo` starts a cargo that the running one does not
-//! disturb; `examples` installs the examples' components into the apps; `demo` shows them at work; `script_runner` rebuilds and
-//! checks the component that runs scripts, on which it runs the tests that `test262` fetches; `suite` runs all tests, after `tools`
-//! has installed what they run; `dependencies` checks what the repository is built from; `sources` reads it, and `structure` says
-//! in figures how it hangs together.
+//! `guests` builds components, and `languages` those that are not in Rust; `cargo` starts an inner cargo without the environment
+//! of the outer one; `examples` installs the examples' components into the apps; `demo` runs them; `script_runner` rebuilds and
+//! checks the component that runs scripts, also with the tests that `test262` fetches; `suite` runs all tests after `tools` has
+//! installed the programs that they need; `dependencies` checks licences and versions; `sources` parses the workspace, and
+//! `structure` counts its parts and finds import cycles.
 
 #![expect(clippy::print_stderr, reason = "the user of a command line tool reads it")]
 

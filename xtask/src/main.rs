@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns what `script-runner` is to do with these arguments.
+/// Parses the arguments of `script-runner`; `None` if they are invalid.
 fn action(arguments: &[OsString]) -> Option<Action> {
     match arguments.iter().map(|it| it.to_str()).collect::<Option<Vec<_>>>()?.as_slice() {
         [] => Some(Action::Rebuild),

@@ -1,5 +1,5 @@
 //! `cargo xtask script-runner`: rebuilds the components for scripts, or checks that the committed ones behave like new ones:
-//! the script runner, and the type stripper. Nobody who builds saggar needs this: the components are committed.
+//! the script runner, and the type stripper. A build of saggar does not need this, because the components are committed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ const RUNNER_STACK_BYTES: usize = 256 << 10;
 /// and not as an access outside of the memory.
 const STRIPPER_STACK_BYTES: usize = 2 << 20;
 
-/// What the command is to do.
+/// The action of the command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Replace the committed components by new ones that pass their suites.
@@ -39,7 +39,7 @@ pub enum Action {
     Test262(Test262),
 }
 
-/// What to do with the results of test262.
+/// How to use the results of test262.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Test262 {
     /// Fail if a test fails that is not in the list.
@@ -50,7 +50,7 @@ pub enum Test262 {
     Explain(String),
 }
 
-/// Carries out the action. The error says which step failed; its program has said why.
+/// Performs the action. The error names the step that failed; its program has printed the reason.
 pub fn run(action: Action) -> Result<()> {
     let root = examples::root().canonicalize().context("the repository is not there")?;
     let target = cargo::metadata(&root, &["--no-deps"])?.target_directory;
@@ -91,7 +91,7 @@ struct Build {
     stripper: PathBuf,
     /// The target directory of the workspace.
     target: PathBuf,
-    /// What is built and installed goes here, in the target directory.
+    /// The directory for builds and tools, in the target directory.
     work: PathBuf,
 }
 

@@ -1,7 +1,7 @@
-//! Reads the sources of a workspace: its crates, their modules, and the items of each. Code that is compiled for tests only is
-//! left out: what is behind `cfg(test)`, modules named `tests`, and what is shared with tests behind a feature.
+//! Parses the sources of a workspace: its crates, their modules, and the items of each. Skips code that is compiled for tests only:
+//! items with `cfg(test)`, modules named `tests`, and items that are shared with tests behind a feature.
 //!
-//! Counts and rules are made of it elsewhere (`structure`, and the tidy test).
+//! `structure` and the tidy test count and check them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,32 +15,32 @@ use crate::cargo;
 /// A library or a binary of a package.
 #[derive(Debug)]
 pub struct Crate {
-    /// As cargo names it; a binary beside a library of that name has ` (binary)` after it.
+    /// Its name in cargo; followed by ` (binary)` for a binary beside a library of the same name.
     pub name: String,
-    /// The crate's root first, and each module before those below it.
+    /// The modules, the crate's root first, each before its submodules.
     pub modules: Vec<Module>,
 }
 
-/// A module, and what is directly in it.
+/// A module and its direct items.
 #[derive(Debug)]
 pub struct Module {
     /// The names from the crate's root down; empty for the root itself.
     pub path: Vec<String>,
-    /// The file, relative to the workspace. Modules with a body in another module's file name that one.
+    /// The file, relative to the workspace; for an inline module, the file that contains it.
     pub file: PathBuf,
-    /// Everything but modules and what is for tests.
+    /// Its items, except modules and items for tests.
     pub items: Vec<Item>,
 }
 
 /// A Rust source of the repository, tests included.
 pub struct Source {
-    /// Relative to the repository.
+    /// The path relative to the repository.
     pub path: PathBuf,
-    /// What is written there.
+    /// The content.
     pub text: String,
 }
 
-/// Every Rust source below `root`. Left out are what cargo builds, and `ui`, which holds programs that are wrong on purpose.
+/// Returns every Rust source below `root`, except in target directories and in `ui`, which has intentionally invalid programs.
 pub fn files(root: &Path) -> Result<Vec<Source>> {
     let mut found = Vec::new();
     walk(root, root, &mut found)?;
@@ -62,7 +62,7 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<Source>) -> Result<()> {
     Ok(())
 }
 
-/// Every library and binary of the workspace at `root`, in the order of their names.
+/// Returns every library and binary of the workspace at `root`, ordered by name.
 pub fn crates(root: &Path) -> Result<Vec<Crate>> {
     let root = root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
     let mut crates = Vec::new();
@@ -79,7 +79,7 @@ pub fn crates(root: &Path) -> Result<Vec<Crate>> {
     Ok(crates)
 }
 
-/// A crate's modules, from the file of its root on.
+/// Returns the modules of a crate whose root is in `file`.
 fn read(root: &Path, file: &Path) -> Result<Vec<Module>> {
     let mut found = Vec::new();
     let directory = file.parent().context("a source lies in a folder")?;
@@ -94,11 +94,11 @@ fn collect(root: &Path, file: &Path, directory: &Path, path: Vec<String>, found:
     add(&Location { root, file, directory }, parsed.items, path, found)
 }
 
-/// Where a module is written.
+/// The location of a module's source.
 struct Location<'a> {
     root: &'a Path,
     file: &'a Path,
-    /// Holds the files of its submodules.
+    /// The directory of its submodules' files.
     directory: &'a Path,
 }
 
@@ -132,7 +132,7 @@ fn add_module(at: &Location<'_>, module: ItemMod, parent: &[String], found: &mut
     collect(at.root, &file, &directory, path, found)
 }
 
-/// The file that `#[path = "…"]` names.
+/// Returns the file that `#[path = "…"]` names.
 fn written_path(attribute: &Attribute) -> Option<String> {
     match &attribute.meta {
         Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
@@ -143,7 +143,7 @@ fn written_path(attribute: &Attribute) -> Option<String> {
     }
 }
 
-/// An item's attributes.
+/// Returns an item's attributes.
 pub fn attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(item) => &item.attrs,
@@ -162,7 +162,7 @@ pub fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// Whether what has these attributes is compiled for tests only, or for tests and for those who share them behind a feature.
+/// Returns whether an item with these attributes is compiled only for tests, or for tests and behind a feature that shares them.
 pub fn is_for_tests(attributes: &[Attribute]) -> bool {
     let configured = |attribute: &&Attribute| attribute.path().is_ident("cfg");
     let is_for_tests = |attribute: &Attribute| attribute.parse_args::<Meta>().is_ok_and(|meta| asks_for_tests(&meta));
@@ -183,7 +183,7 @@ fn asks_for_tests(predicate: &Meta) -> bool {
 mod tests {
     use super::*;
 
-    /// A folder of sources, gone with the value.
+    /// A folder of sources, which is removed when the value is dropped.
     struct Sources(PathBuf);
 
     impl Sources {

@@ -1,4 +1,4 @@
-//! `cargo xtask structure`: how large the workspace is and how it hangs together, in figures that can be compared over time.
+//! `cargo xtask structure`: the sizes of the workspace's crates and their import cycles, in figures that can be compared over time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,23 +14,23 @@ mod words;
 
 pub use words::Found;
 
-/// The folders that a file may be below its crate's `src`.
+/// The maximum number of folders between a crate's `src` and a file.
 pub const DEEPEST: usize = 3;
 
-/// What a crate is made of. Tests are left out.
+/// The counts of a crate, without tests.
 #[derive(Debug)]
 pub struct Shape {
     /// The crate's name.
     pub name: String,
-    /// Its files.
+    /// The number of its files.
     pub files: usize,
-    /// Their lines, without those of test modules that are in the same file.
+    /// The number of their lines, without test modules in the same file.
     pub lines: usize,
-    /// Functions and methods that have a body.
+    /// The number of functions and methods with a body.
     pub functions: usize,
-    /// Those of them whose body is a single call that passes on its arguments: module and name.
+    /// The modules and names of the functions whose body is a single call that passes on the arguments.
     pub forwarding: Vec<String>,
-    /// The modules that the root declares.
+    /// The number of modules that the root declares.
     pub top_modules: usize,
     /// Type names that occur in more than one place, with their modules.
     pub repeated_types: BTreeMap<String, Vec<String>>,
@@ -38,12 +38,12 @@ pub struct Shape {
     pub cycles: Vec<BTreeSet<String>>,
 }
 
-/// A workspace in figures.
+/// The counts of a workspace.
 #[derive(Debug)]
 pub struct Structure {
     /// Its crates, by name.
     pub shapes: Vec<Shape>,
-    /// Files that are further below a `src` than [`DEEPEST`].
+    /// Files with more than [`DEEPEST`] folders between them and `src`.
     pub deep_files: Vec<PathBuf>,
     /// Invented words that are identifiers.
     pub invented: Vec<Found>,

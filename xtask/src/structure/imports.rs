@@ -1,7 +1,7 @@
-//! Which top modules of a crate use which others: the crate's module graph, and its cycles.
+//! The module graph of a crate, which top modules use which others, and its cycles.
 //!
-//! A use is a path that begins with `crate`, `self` or `super`, be it in a `use`, in an expression or among a macro's arguments.
-//! What the root re-exports belongs to the module that it comes from.
+//! A use is a path that begins with `crate`, `self` or `super`: in a `use`, in an expression or among a macro's arguments.
+//! An item that the root re-exports belongs to the module that defines it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use syn::{Item, UseTree};
 use crate::sources::{Crate, Module};
 use crate::structure::items::without_tests;
 
-/// For each top module the other ones that it uses.
+/// The other top modules that each top module uses.
 pub(super) type Graph = BTreeMap<String, BTreeSet<String>>;
 
-/// The crate's module graph.
+/// Returns the module graph of a crate.
 pub(super) fn graph(of: &Crate) -> Graph {
     let tops = of.modules.iter().filter(|module| module.path.len() == 1);
     let mut graph: Graph = tops.map(|module| (module.path[0].clone(), BTreeSet::new())).collect();
@@ -34,7 +34,7 @@ pub(super) fn graph(of: &Crate) -> Graph {
     graph
 }
 
-/// The groups of modules of which each one uses all others of the group, directly or by others.
+/// Returns the groups of modules in which each module uses all others, directly or indirectly.
 pub(super) fn cycles(graph: &Graph) -> Vec<BTreeSet<String>> {
     let reached: BTreeMap<_, _> = graph.keys().map(|module| (module.as_str(), reached(graph, module))).collect();
     let mut cycles: Vec<BTreeSet<String>> = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn cycles(graph: &Graph) -> Vec<BTreeSet<String>> {
     cycles
 }
 
-/// Everything that `module` uses, directly or by others; itself among it if it is in a cycle.
+/// Returns all modules that `module` uses, directly or indirectly; includes itself if it is in a cycle.
 fn reached<'a>(graph: &'a Graph, module: &str) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut next: Vec<&str> = graph[module].iter().map(String::as_str).collect();
@@ -60,7 +60,7 @@ fn reached<'a>(graph: &'a Graph, module: &str) -> BTreeSet<&'a str> {
     reached
 }
 
-/// What the root has by the names of others' items, and the top module that each comes from.
+/// Returns the names that the root imports or re-exports, and the top module of each.
 fn exported(root: &Module, tops: &Graph) -> BTreeMap<String, String> {
     let mut exported = BTreeMap::new();
     for item in &root.items {
@@ -76,7 +76,7 @@ fn exported(root: &Module, tops: &Graph) -> BTreeMap<String, String> {
     exported
 }
 
-/// Calls `found` with every path of a `use` and the name that it gets.
+/// Calls `found` with every path of a `use` and the name that it imports.
 fn name(tree: &UseTree, before: &mut Vec<String>, found: &mut impl FnMut(&[String], String)) {
     match tree {
         UseTree::Path(path) => {
@@ -91,7 +91,7 @@ fn name(tree: &UseTree, before: &mut Vec<String>, found: &mut impl FnMut(&[Strin
     }
 }
 
-/// The paths from the crate's root that `code` in `module` names: `["queue", "Queue"]` for `crate::queue::Queue`.
+/// Returns the paths in `code` of `module`, relative to the crate's root: `["queue", "Queue"]` for `crate::queue::Queue`.
 fn paths(module: &[String], code: TokenStream) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     scan(module, code, &mut found);
@@ -116,7 +116,7 @@ fn scan(module: &[String], code: TokenStream, found: &mut Vec<Vec<String>>) {
     }
 }
 
-/// What a path begins at; nothing for one that begins with a name, which is imported or of another crate.
+/// Returns the module at which a path begins; `None` if it begins with an imported name or another crate.
 fn base(module: &[String], word: &str) -> Option<Vec<String>> {
     match word {
         "crate" => Some(Vec::new()),
@@ -126,7 +126,7 @@ fn base(module: &[String], word: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Reads on from a `::` at `at`; answers where the path has ended.
+/// Reads the rest of a path from the `::` at `at`; returns the index after its end.
 fn follow(tokens: &[TokenTree], mut at: usize, mut path: Vec<String>, found: &mut Vec<Vec<String>>) -> usize {
     while is_separator(tokens, at) {
         match tokens.get(at + 2) {
@@ -167,7 +167,7 @@ fn is_separator(tokens: &[TokenTree], at: usize) -> bool {
     colon(at) == Some(Spacing::Joint) && colon(at + 1).is_some()
 }
 
-/// Not so within a path, and not after the `$` of a macro's body: `$crate` is named where the macro is used.
+/// Returns whether a path begins at `at`: not within a path, and not after the `$` of `$crate` in a macro's body.
 fn begins_a_path(tokens: &[TokenTree], at: usize) -> bool {
     let is_within = at >= 2 && is_separator(tokens, at - 2);
     let before = at.checked_sub(1).and_then(|before| tokens.get(before));

@@ -1,4 +1,4 @@
-//! What the items of a module are: the types that they name, the functions that they have, and which of these only forward.
+//! The types and functions of a module's items, and which functions only forward a call.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -6,7 +6,7 @@ use syn::{Attribute, Block, Expr, ExprPath, FnArg, ImplItem, Item, Pat, Signatur
 
 use crate::sources::is_for_tests;
 
-/// The name that an item gives to a type or a trait.
+/// Returns the name of the type or trait that an item defines.
 pub(super) fn type_name(item: &Item) -> Option<String> {
     let name = match item {
         Item::Enum(item) => &item.ident,
@@ -23,11 +23,11 @@ pub(super) fn type_name(item: &Item) -> Option<String> {
 pub(super) struct Function<'a> {
     pub(super) signature: &'a Signature,
     body: &'a Block,
-    /// Whether a trait requires it: it is a method of an `impl Trait for Type`.
+    /// Whether a trait requires it, because it is a method of an `impl Trait for Type`.
     is_required: bool,
 }
 
-/// The functions and methods of an item that are not for tests.
+/// Returns the functions and methods of an item, except those for tests.
 pub(super) fn functions(item: &Item) -> Vec<Function<'_>> {
     let is_required = matches!(item, Item::Impl(item) if item.trait_.is_some());
     let found = |attributes: &[Attribute], signature, body| {
@@ -53,7 +53,7 @@ pub(super) fn functions(item: &Item) -> Vec<Function<'_>> {
     }
 }
 
-/// An item's code without those methods of an `impl` that are for tests.
+/// Returns the code of an item without the methods of an `impl` that are for tests.
 pub(super) fn without_tests(item: &Item) -> TokenStream {
     match item {
         Item::Impl(item) => {
@@ -66,8 +66,8 @@ pub(super) fn without_tests(item: &Item) -> TokenStream {
 }
 
 impl Function<'_> {
-    /// Whether the body is a single call that passes on what the function was given: its arguments, or a part of `self`.
-    /// A method that a trait requires does not count, because it cannot be removed.
+    /// Returns whether the body is a single call that passes on the arguments or a part of `self`. A method that a trait
+    /// requires does not count, because it cannot be removed.
     pub(super) fn forwards(&self) -> bool {
         if self.is_required {
             return false;
@@ -99,7 +99,7 @@ impl Function<'_> {
     }
 }
 
-/// The expression below `?`, `.await`, `return`, references and brackets.
+/// Returns the expression inside `?`, `.await`, `return`, references and parentheses.
 fn bare(expression: &Expr) -> &Expr {
     match expression {
         Expr::Await(inner) => bare(&inner.base),
@@ -112,13 +112,13 @@ fn bare(expression: &Expr) -> &Expr {
     }
 }
 
-/// Whether a path is that of a variant or a tuple struct: calling it makes a value.
+/// Returns whether a path names a variant or a tuple struct, so that calling it makes a value.
 fn makes_a_value(path: &ExprPath) -> bool {
     let last = path.path.segments.last().map(|segment| segment.ident.to_string());
     last.is_some_and(|name| name.starts_with(char::is_uppercase))
 }
 
-/// Whether an expression is one of the function's arguments or a field of one.
+/// Returns whether an expression is an argument of the function or a field of one.
 fn is_own(expression: &Expr, own: &[String]) -> bool {
     match bare(expression) {
         Expr::Path(path) => path.path.get_ident().is_some_and(|name| own.iter().any(|own| name == own)),

@@ -1,4 +1,4 @@
-//! Words that this project once had of its own, where the field has usual ones, and how often each is still an identifier.
+//! Words that this project invented before it used the usual ones, and how often each is still an identifier.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ const CLIENT: &[&str] = &["host/crates/client", "host/src"];
 const COMMANDS: &[&str] = &["host/src"];
 const EVERYWHERE: &[&str] = &[""];
 
-/// Words that are usual ones for values, so only a type or a module of this name is an invented one.
+/// Words that are usual for values: only a type or a module with such a name counts.
 const NAMES_OF_ITEMS: &[&str] = &["Ended", "Change", "head"];
 
-/// A group of invented words, the folders in which they mean what they were invented for, and the usual name.
+/// A group of invented words, the folders in which they have the invented meaning, and the usual name.
 struct Invented(&'static [&'static str], &'static [&'static str], &'static str);
 
 const INVENTED: &[Invented] = &[
@@ -70,11 +70,11 @@ pub struct Found {
     pub word: &'static str,
     /// How often it is an identifier.
     pub count: usize,
-    /// What it ought to be.
+    /// The usual name.
     pub usual: &'static str,
 }
 
-/// The invented words that are still identifiers, tests included, in the order of the list. Comments and texts are not looked at.
+/// Returns the invented words that are still identifiers, tests included, in the order of the list. Ignores comments and texts.
 pub(super) fn invented(sources: &[Source]) -> Result<Vec<Found>> {
     let counted: Vec<_> =
         sources.iter().map(|source| Ok((&source.path, identifiers(source)?))).collect::<Result<_>>()?;
