@@ -18,7 +18,7 @@ const STARTED: &str = "saggar_attempts_started_total";
 const QUEUED: &str = "saggar_queue_jobs";
 const OLDEST: &str = "saggar_queue_oldest_waiting_seconds";
 const PAUSED: &str = "saggar_queue_paused";
-const KEPT: &str = "saggar_jobs_kept";
+const RETAINED: &str = "saggar_jobs_retained";
 const KEPT_BYTES: &str = "saggar_jobs_kept_bytes";
 const ALL_KEPT_BYTES: &str = "saggar_store_kept_bytes";
 const PENDING: &str = "saggar_callbacks_pending";
@@ -38,7 +38,7 @@ pub fn describe_metrics() {
     );
     describe_gauge!(OLDEST, Unit::Seconds, "How long the first job of the ready queue has waited for a slot, by task");
     describe_gauge!(PAUSED, "1 while the task is paused, else 0");
-    describe_gauge!(KEPT, "Ended jobs that are stored, by task and status");
+    describe_gauge!(RETAINED, "Ended jobs that are stored, by task and status");
     describe_gauge!(KEPT_BYTES, Unit::Bytes, "Bytes of the stored jobs, ended ones included, by task");
     describe_gauge!(ALL_KEPT_BYTES, Unit::Bytes, "Bytes of the stored jobs of all tasks");
     describe_gauge!(PENDING, "Pending callbacks, by task");
@@ -111,7 +111,7 @@ impl MeasuredSeries {
         Self {
             queued: ["waiting", "delayed", "on-hold", "running"]
                 .map(|state| gauge!(QUEUED, name => value(), "state" => state)),
-            kept: ["success", "failure"].map(|status| gauge!(KEPT, name => value(), "status" => status)),
+            kept: ["success", "failure"].map(|status| gauge!(RETAINED, name => value(), "status" => status)),
             kept_bytes: gauge!(KEPT_BYTES, name => value()),
             oldest: gauge!(OLDEST, name => value()),
             paused: gauge!(PAUSED, name => value()),
