@@ -141,13 +141,15 @@ impl Broadcast {
         Some((Arc::clone(observer), notification))
     }
 
-    /// Addresses a hint to the other hosts: to some not at all, to some twice.
+    /// Addresses a hint to the other hosts: to some not at all, to some twice, and to some only that hints were lost.
     fn to_others(&self, hosts: &mut Hosts, hint: Hint, sent: &mut Vec<(Arc<dyn Observer>, Notification)>) {
         let Hosts { observers, acting, chance, .. } = hosts;
         let others = observers.get(&self.key).into_iter().flatten().filter(|(host, _)| *host != acting);
         for (_, observer) in others {
-            let times = chance.usize(0..3);
-            sent.extend((0..times).map(|_| (Arc::clone(observer), hint.into())));
+            match chance.usize(0..4) {
+                3 => sent.push((Arc::clone(observer), Hint::Missed.into())),
+                times => sent.extend((0..times).map(|_| (Arc::clone(observer), hint.into()))),
+            }
         }
     }
 
