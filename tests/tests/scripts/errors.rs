@@ -113,3 +113,23 @@ async fn scripts_decide_about_retries() {
     assert!(late.message.contains("TypeError: late") && late.message.contains("scripts/it.js:4:"), "{late:?}");
     host.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_does_not_exist_is_an_error_that_lists_those_that_do() {
+    let script = "
+        function add() { Process('tasks.zzzzzz.add'); }
+        function look() { Process('tasks.zzzzzz.get', 1); }
+        function typo() { Process('tasks.loook.add'); }
+    ";
+    let host = super::start(script, &["add", "look", "typo"]).await;
+    for (task, expected) in [
+        ("add", "there is no task `zzzzzz`; there are `add`, `look`, `typo` (scripts/it.js:2:"),
+        ("look", "there is no task `zzzzzz`; there are `add`, `look`, `typo` (scripts/it.js:3:"),
+        ("typo", "there is no task `loook`; did you mean `look`? (scripts/it.js:4:"),
+    ] {
+        let problem = host.run(task, json!([])).await.problem.expect("it failed");
+        assert_eq!(problem.code, "unknown-task");
+        assert!(problem.message.contains(expected), "{}", problem.message);
+    }
+    host.shutdown().await;
+}
