@@ -2,6 +2,7 @@
 
 use saggar_tests::app::App;
 use saggar_tests::program::saggar_on;
+use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,6 +80,27 @@ async fn a_failure_has_its_place_in_the_message_and_the_details() {
         "{log}"
     );
     host.shutdown().await;
+}
+
+/// Over HTTP, the job has the file, the line, the column and the source line. Its log has the line, and its attempts, which
+/// have no details, the place.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_has_the_place_of_a_failure() {
+    let app = App::new().script("it", FAILING).task("run", &super::task("run"));
+    let server = Server::start(&app, &["--store", "memory"]);
+    let id = server.add("run", &json!({})).await;
+    let problem = server.ended("run", id).await["problem"].clone();
+    let details = &problem["details"];
+    assert_eq!((&details["file"], &details["line"]), (&json!("scripts/it.js"), &json!(2)), "{problem}");
+    assert_eq!(details["source"], json!("  return value.name.length;"), "{problem}");
+    let place = format!("(scripts/it.js:2:{})", details["column"]);
+    assert!(problem["message"].as_str().is_some_and(|message| message.ends_with(&place)), "{problem}");
+    let attempts = server.get("/v1/tasks/run/jobs/1/attempts").await.body;
+    assert_eq!(attempts["attempts"][0]["problem"]["message"], problem["message"]);
+    let log = server.get("/v1/tasks/run/jobs/1/logs").await.body;
+    let mut lines = log["lines"].as_array().expect("lines").iter();
+    assert!(lines.any(|line| line["text"] == "scripts/it.js:2 |   return value.name.length;"), "{log}");
+    server.stop();
 }
 
 #[test]
