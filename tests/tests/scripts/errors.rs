@@ -155,3 +155,20 @@ async fn a_task_that_does_not_exist_is_an_error_that_lists_those_that_do() {
     }
     host.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_add_that_is_refused_answers_0_and_the_log_says_why() {
+    let script = "function run() { return Process('tasks.full.add', 2); } function full() {}";
+    let full = json!({ "process": "scripts.it.full", "size": 1 });
+    let app = App::new().script("it", script).task("run", &super::task("run")).task("full", &full);
+    let host = saggar_tests::host::TestHost::start(app).await;
+    host.inner().pause("full").await.expect("the task exists");
+    let waiting = host.add("full", json!([1])).await;
+    let job = host.run("run", json!([])).await;
+    assert_eq!(job.response.as_deref(), Some("0"));
+    let log = host.log("run", job.id).await;
+    let is_why = |line: &String| line.starts_with("tasks.full.add answers 0: ") && line.ends_with(" (queue-full)");
+    assert!(log.iter().any(is_why), "{log:?}");
+    host.cancel("full", waiting).await.expect("it waits");
+    host.shutdown().await;
+}
