@@ -1,5 +1,5 @@
 //! Scripts: the original's sample, ids, errors with their places, hostile scripts, what lives from job to job, loading,
-//! TypeScript.
+//! globals and stops, TypeScript.
 
 mod scripts {
     mod errors;
@@ -8,6 +8,7 @@ mod scripts {
     mod keys;
     mod loading;
     mod original;
+    mod platform;
     mod state;
     mod typescript;
 

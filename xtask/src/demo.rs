@@ -144,6 +144,12 @@ fn build_host() -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     #[test]
+    fn the_originals_example_comes_first() {
+        let first: Vec<_> = super::STEPS.iter().take(2).map(|step| step.arguments[1]).collect();
+        assert_eq!(first, ["examples/apps/yao"; 2]);
+    }
+
+    #[test]
     fn arguments_are_shown_as_a_shell_wants_them() {
         assert_eq!(super::quoted(&["run", "apps/x", "a.b", r#"["c"]"#]), r#"run apps/x a.b '["c"]'"#);
     }

@@ -140,7 +140,7 @@ fn wrong_names_and_places_are_refused() {
     assert_eq!(fs::read_dir(place.0.path()).unwrap().count(), 0, "nothing was written");
 }
 
-/// Runs the tests of a template's sources, and then the commands that `saggar new` prints.
+/// Runs the commands that `saggar new app` prints, and then the tests of the template's sources.
 fn builds_runs_and_passes(lang: &str, test: Option<&str>) {
     let place = Place::new();
     let (_, next) = place.created(&["app", "shop", "--lang", lang]);
@@ -151,6 +151,16 @@ fn builds_runs_and_passes(lang: &str, test: Option<&str>) {
     if let Some(test) = test {
         place.shell(&format!("cd shop/sources/hello && {test}"));
     }
+}
+
+/// Runs the commands that `saggar new plugin` prints, for a plugin in no app: they build it, test it and call it.
+fn builds_alone(lang: &str) {
+    let place = Place::new();
+    let (_, next) = place.created(&["plugin", "say-hello", "--lang", lang]);
+    let said = place.shell(&next.join("\n"));
+    assert_eq!(said.lines().last(), Some("\"Hello, Ada!\""), "{said}");
+    let has_test_file = place.path("say-hello/say-hello.test.json").exists();
+    assert_eq!(said.lines().any(|line| line == "2 passed, 0 failed"), has_test_file, "{said}");
 }
 
 #[test]
@@ -166,24 +176,35 @@ fn a_script_runs_and_passes_its_tests() {
 #[test]
 fn a_rust_plugin_builds_runs_and_passes_its_tests() {
     builds_runs_and_passes("rust", Some("cargo test --quiet"));
+    builds_alone("rust");
+    // The id of a task has dots, its plugin is in a directory of its own.
+    let place = Place::new();
+    place.created(&["app", "shop"]);
+    let (_, next) = place.created(&["task", "mail.send", "--lang", "rust", "--dir", "shop"]);
+    let said = place.shell(&next.join("\n"));
+    assert!(said.ends_with("4 passed, 0 failed\n\"Hello, Ada!\"\n"), "{said}");
 }
 
 #[test]
 fn a_js_plugin_builds_runs_and_passes_its_tests() {
     builds_runs_and_passes("js", Some("npm test"));
+    builds_alone("js");
 }
 
 #[test]
 fn a_python_plugin_builds_runs_and_passes_its_tests() {
     builds_runs_and_passes("python", Some("python3 -m unittest"));
+    builds_alone("python");
 }
 
 #[test]
 fn a_go_plugin_builds_runs_and_passes_its_tests() {
     builds_runs_and_passes("go", Some(".venv/bin/go test ."));
+    builds_alone("go");
 }
 
 #[test]
 fn a_c_plugin_builds_runs_and_passes_its_tests() {
     builds_runs_and_passes("c", None);
+    builds_alone("c");
 }

@@ -17,8 +17,6 @@ pub(super) enum Mark {
     Shows(String),
     /// Finds the lines in a file of the repository.
     From(String),
-    /// Runs nothing, but checks that commands of `saggar` exist.
-    Plain,
 }
 
 /// A code block.
@@ -65,7 +63,6 @@ fn mark(info: &str) -> Option<Mark> {
         "output any-order" => Mark::Output { any_order: true },
         "serve" => Mark::Serve,
         "log" => Mark::Log,
-        "plain" => Mark::Plain,
         _ => match mark.split_once('=')? {
             ("file", path) => Mark::File(path.to_owned()),
             ("shows", path) => Mark::Shows(path.to_owned()),
@@ -87,7 +84,7 @@ fn blocks_have_their_marks_and_lose_their_indentation() {
 
 #[test]
 fn a_block_needs_a_mark() {
-    for info in ["sh", "sh runs", "js file", "js path=a.js", "text output sorted"] {
+    for info in ["sh", "sh plain", "js file", "js path=a.js", "text output sorted"] {
         assert_eq!(mark(info), None, "{info}");
     }
 }

@@ -51,7 +51,6 @@ impl Page {
             Mark::Log => self.wait_for(&place, &block.text),
             Mark::Shows(path) => assert_contains(&place, &self.path(path), &block.text),
             Mark::From(path) => assert_contains(&place, &super::root().join(path), &block.text),
-            Mark::Plain => check_commands(&place, &block.text),
         }
     }
 
@@ -114,20 +113,6 @@ impl Page {
         for expected in shown {
             let is_there = lines.any(|line| is_line(&expected, line));
             assert!(is_there, "{}: the log has no (further) line `{expected}`: {log:#?}", self.file);
-        }
-    }
-}
-
-/// Checks that the commands of `saggar` in a block that is not run exist, with their options.
-fn check_commands(place: &str, text: &str) {
-    for line in text.lines().filter(|line| line.starts_with("saggar ")) {
-        let words = line.split_whitespace().skip(1).take_while(|word| *word != "#");
-        let (options, others): (Vec<&str>, Vec<&str>) = words.partition(|word| word.starts_with("--"));
-        let name = others.first().unwrap_or_else(|| panic!("{place}: no command in `{line}`"));
-        let help = program::saggar([*name, "--help"]);
-        assert_eq!(help.code, Some(0), "{place}: `{line}`: {}", help.err);
-        for option in options {
-            assert!(help.out.contains(option), "{place}: `{line}`: there is no {option}: {}", help.out);
         }
     }
 }

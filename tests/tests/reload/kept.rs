@@ -39,6 +39,38 @@ async fn a_running_job_keeps_its_plugin_and_the_next_one_gets_the_new_one() {
     server.stop();
 }
 
+/// A function that waits for the gate, in a script.
+const GATED_SCRIPT: &str = "
+async function run(id) {
+    Process('tasks.it.progress', id, 0, 1, 'at the gate');
+    for (;;) {
+        try {
+            Process('tasks.keys.get', 1);
+            return 'the old script';
+        } catch {
+            await new Promise((done) => setTimeout(done, 5));
+        }
+    }
+}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_job_keeps_its_script_and_the_next_one_gets_the_new_one() {
+    let task = json!({ "process": "scripts.it.run", "sandbox": { "tasks": "all" } });
+    let app = App::new().script("it", GATED_SCRIPT).task("it", &task).simple_task("keys", guests::ECHO);
+    let server = serve(&app);
+    let running = server.add("it", &json!({})).await;
+    server.until("it", running, |job| job["message"] == "at the gate").await;
+    let waiting = server.add("it", &json!({})).await;
+    app.write("scripts/it.js", "function run() { return 'the new script'; }");
+    assert_eq!(reloaded(&server).await["changed"], json!(["it"]));
+    assert_eq!(server.job("it", running).await["status"], "RUNNING");
+    server.open_gate().await;
+    assert_eq!(server.ended("it", running).await["response"], "the old script");
+    assert_eq!(server.ended("it", waiting).await["response"], "the new script");
+    server.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn slots_are_carried_over_and_follow_the_new_number() {
     let app = gated(1);

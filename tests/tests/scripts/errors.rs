@@ -2,6 +2,7 @@
 
 use saggar_tests::app::App;
 use saggar_tests::program::saggar_on;
+use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,6 +82,27 @@ async fn a_failure_has_its_place_in_the_message_and_the_details() {
     host.shutdown().await;
 }
 
+/// Over HTTP, the job has the file, the line, the column and the source line. Its log has the line, and its attempts, which
+/// have no details, the place.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_has_the_place_of_a_failure() {
+    let app = App::new().script("it", FAILING).task("run", &super::task("run"));
+    let server = Server::start(&app, &["--store", "memory"]);
+    let id = server.add("run", &json!({})).await;
+    let problem = server.ended("run", id).await["problem"].clone();
+    let details = &problem["details"];
+    assert_eq!((&details["file"], &details["line"]), (&json!("scripts/it.js"), &json!(2)), "{problem}");
+    assert_eq!(details["source"], json!("  return value.name.length;"), "{problem}");
+    let place = format!("(scripts/it.js:2:{})", details["column"]);
+    assert!(problem["message"].as_str().is_some_and(|message| message.ends_with(&place)), "{problem}");
+    let attempts = server.get("/v1/tasks/run/jobs/1/attempts").await.body;
+    assert_eq!(attempts["attempts"][0]["problem"]["message"], problem["message"]);
+    let log = server.get("/v1/tasks/run/jobs/1/logs").await.body;
+    let mut lines = log["lines"].as_array().expect("lines").iter();
+    assert!(lines.any(|line| line["text"] == "scripts/it.js:2 |   return value.name.length;"), "{log}");
+    server.stop();
+}
+
 #[test]
 fn run_prints_the_line_with_a_caret() {
     let app = App::new().script("it", FAILING).task("run", &super::task("run"));
@@ -111,5 +133,42 @@ async fn scripts_decide_about_retries() {
     assert_eq!((retry.attempt, retry.problem.expect("it failed").code.as_str()), (3, "busy"));
     let late = host.run("late", json!([])).await.problem.expect("it failed");
     assert!(late.message.contains("TypeError: late") && late.message.contains("scripts/it.js:4:"), "{late:?}");
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_does_not_exist_is_an_error_that_lists_those_that_do() {
+    let script = "
+        function add() { Process('tasks.zzzzzz.add'); }
+        function look() { Process('tasks.zzzzzz.get', 1); }
+        function typo() { Process('tasks.loook.add'); }
+    ";
+    let host = super::start(script, &["add", "look", "typo"]).await;
+    for (task, expected) in [
+        ("add", "there is no task `zzzzzz`; there are `add`, `look`, `typo` (scripts/it.js:2:"),
+        ("look", "there is no task `zzzzzz`; there are `add`, `look`, `typo` (scripts/it.js:3:"),
+        ("typo", "there is no task `loook`; did you mean `look`? (scripts/it.js:4:"),
+    ] {
+        let problem = host.run(task, json!([])).await.problem.expect("it failed");
+        assert_eq!(problem.code, "unknown-task");
+        assert!(problem.message.contains(expected), "{}", problem.message);
+    }
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_add_that_is_refused_answers_0_and_the_log_says_why() {
+    let script = "function run() { return Process('tasks.full.add', 2); } function full() {}";
+    let full = json!({ "process": "scripts.it.full", "size": 1 });
+    let app = App::new().script("it", script).task("run", &super::task("run")).task("full", &full);
+    let host = saggar_tests::host::TestHost::start(app).await;
+    host.inner().pause("full").await.expect("the task exists");
+    let waiting = host.add("full", json!([1])).await;
+    let job = host.run("run", json!([])).await;
+    assert_eq!(job.response.as_deref(), Some("0"));
+    let log = host.log("run", job.id).await;
+    let is_why = |line: &String| line.starts_with("tasks.full.add answers 0: ") && line.ends_with(" (queue-full)");
+    assert!(log.iter().any(is_why), "{log:?}");
+    host.cancel("full", waiting).await.expect("it waits");
     host.shutdown().await;
 }

@@ -2,6 +2,7 @@
 
 use saggar::{LogLine, LogSource, Status};
 use saggar_tests::app::App;
+use saggar_tests::guests;
 use saggar_tests::host::{TestHost, response};
 use serde_json::json;
 
@@ -49,6 +50,38 @@ async fn the_events_have_the_documented_order_and_arguments() {
     // `log.Error` in a handler.
     let entered = &lines[position("进入add")];
     assert_eq!(entered.source, LogSource::Log(saggar::LogLevel::Error));
+    host.shutdown().await;
+}
+
+/// Lets each function of the document's script add a job with its name and its arguments before it does its work.
+const RECORDING: &str = "
+for (const name of ['NextID', 'Send', 'OnAdd', 'OnProgress', 'OnSuccess', 'OnError']) {
+  const original = globalThis[name];
+  globalThis[name] = (...args) => {
+    Process('tasks.journal.add', name, ...args);
+    return original(...args);
+  };
+}
+";
+
+/// The log does not show the order of calls within a millisecond. The ids of jobs do.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_functions_are_called_in_the_documented_order() {
+    let app = app().script("task", &format!("{SCRIPT}{RECORDING}"));
+    let host = TestHost::start(app.simple_task("journal", guests::ECHO)).await;
+    host.run("test", json!(["进入任务1", { "a": 1 }])).await;
+    host.idle().await;
+    let expected = [
+        json!(["NextID"]),
+        json!(["OnAdd", 1025]),
+        json!(["Send", 1025, "进入任务1", { "a": 1 }]),
+        json!(["OnProgress", 1025, 1, 100, "Progress 1/100"]),
+        json!(["OnSuccess", 1025, { "message": "ok" }]),
+    ];
+    for (id, call) in (1..).zip(&expected) {
+        assert_eq!(&response(&host.job("journal", id).await), call);
+    }
+    assert_eq!(host.try_job("journal", 6).await.err().as_deref(), Some("unknown-job"), "nothing else was called");
     host.shutdown().await;
 }
 

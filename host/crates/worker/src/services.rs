@@ -10,7 +10,7 @@ use saggar_queue::{AddOptions, Change, Job, NewJob, OptionsError, Running};
 use saggar_sandbox::{Services, TaskJob};
 use saggar_tenant::QuotaExceeded;
 
-use crate::error::LookupError;
+use crate::error::{AddError, LookupError};
 use crate::log_buffer::LogBuffer;
 use crate::runtime::Runtime;
 
@@ -75,7 +75,11 @@ impl CallServices {
             Ok(added) => Ok(added.first().map_or(JobId(0), |added| added.id)),
             Err(error) => {
                 let details = error.quota().map(quota_details);
-                Err(Problem { details, ..Problem::new(error.code(), error.to_string()) })
+                let known = match &error {
+                    AddError::UnknownTask { nearest: None, .. } => self.known_tasks(),
+                    _ => String::new(),
+                };
+                Err(Problem { details, ..Problem::new(error.code(), format!("{error}{known}")) })
             }
         }
     }
@@ -88,7 +92,7 @@ impl CallServices {
 
     /// Looks up a job that the guest may look up and cancel.
     async fn accessible_job(&self, task: &str, id: JobId) -> Result<Job, Problem> {
-        let (key, job) = self.find(task, id).await.map_err(|error| problem(&error))?;
+        let (key, job) = self.find(task, id).await.map_err(|error| self.problem(&error))?;
         if self.has_access(&key, &job) { Ok(job) } else { Err(self.not_added(&key)) }
     }
 
@@ -99,6 +103,20 @@ impl CallServices {
         self.access == JobAccess::All
             || self.about.as_ref() == Some(key)
             || parent.is_some_and(|parent| parent.task == self.caller)
+    }
+
+    fn problem(&self, error: &LookupError) -> Problem {
+        let known = match error {
+            LookupError::UnknownTask { nearest: None, .. } => self.known_tasks(),
+            _ => String::new(),
+        };
+        Problem::new(error.code(), format!("{error}{known}"))
+    }
+
+    /// Lists the tasks that exist, for a guest that asked for another one. The author of the guest writes the tasks, too;
+    /// a client may only know some of them.
+    fn known_tasks(&self) -> String {
+        self.runtime.runners.load().listed()
     }
 
     fn not_added(&self, key: &JobKey) -> Problem {
@@ -161,12 +179,8 @@ impl Services for CallServices {
             // A job's parent never changes, so access cannot be lost before the change.
             self.accessible_job(task, id).await?;
         }
-        self.runtime.change(task, id, Change::Cancel).await.map_err(|error| problem(&error))
+        self.runtime.change(task, id, Change::Cancel).await.map_err(|error| self.problem(&error))
     }
-}
-
-fn problem(error: &LookupError) -> Problem {
-    Problem::new(error.code(), error.to_string())
 }
 
 /// Returns the details of a problem whose cause is a quota.

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use crate::error::LookupError;
 use crate::task_runner::TaskRunner;
 
+/// How many tasks a message lists.
+const LISTED: usize = 20;
+
 /// By id, in lower case.
 #[derive(Default)]
 pub(crate) struct TaskRunners {
@@ -18,6 +21,16 @@ impl TaskRunners {
     pub(crate) fn find(&self, task: &str) -> Result<&Arc<TaskRunner>, LookupError> {
         let found = self.open.get(task).or_else(|| self.open.get(&task.to_lowercase()));
         found.ok_or_else(|| self.why_not(task))
+    }
+
+    /// Formats the ids of the open tasks as the end of a message.
+    pub(crate) fn listed(&self) -> String {
+        let ids: Vec<_> = self.open.values().take(LISTED).map(|runner| format!("`{}`", runner.id())).collect();
+        match self.open.len().saturating_sub(LISTED) {
+            0 if ids.is_empty() => "; there are no tasks that can run".to_owned(),
+            0 => format!("; there are {}", ids.join(", ")),
+            more => format!("; there are {} and {more} more", ids.join(", ")),
+        }
     }
 
     fn why_not(&self, task: &str) -> LookupError {

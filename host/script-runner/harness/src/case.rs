@@ -1,5 +1,6 @@
 //! One case of the conformance suite: a script, calls of it, and what they have to end with.
 
+use crate::damage::Damage;
 use crate::host::Host;
 use crate::host::bindings::exports::saggar::script::compiler::Diagnostic;
 use crate::runner::{Ending, Instance, Role, Runner, trap};
@@ -33,8 +34,8 @@ struct Call {
     id: u64,
     /// Whether it is made in a new instance.
     is_fresh: bool,
-    /// Whether the host's memory lost a byte of the code.
-    is_damaged: bool,
+    /// What happened to the code in the host's memory.
+    damage: Option<Damage>,
     refusal: Option<(String, String)>,
     /// After how long another attempt follows, if the call says that.
     after_ms: Option<u64>,
@@ -50,6 +51,10 @@ enum Expected {
     /// The kind, the code, and a part of the message.
     Failure(&'static str, String, String),
     Trap(String),
+    /// An answer that no other call of the case gives.
+    Random,
+    /// Whatever the engine makes of it, within the limits of the call.
+    Anything,
 }
 
 impl Case {
@@ -109,7 +114,7 @@ impl Case {
             function: function.into(),
             id: 7,
             is_fresh: false,
-            is_damaged: false,
+            damage: None,
             refusal: None,
             after_ms: None,
             ending: None,
@@ -141,9 +146,9 @@ impl Case {
     }
 
     /// The last call is in a new instance, whose code is damaged.
-    pub(crate) fn damaged(mut self) -> Self {
+    pub(crate) fn damaged(mut self, damage: Damage) -> Self {
         self.last().is_fresh = true;
-        self.last().is_damaged = true;
+        self.last().damage = Some(damage);
         self
     }
 
@@ -156,6 +161,18 @@ impl Case {
     /// The last call answers this JSON.
     pub(crate) fn answers(mut self, json: &str) -> Self {
         self.last().ending = Some(Expected::Answer(json.into()));
+        self
+    }
+
+    /// The last call answers something random.
+    pub(crate) fn answers_at_random(mut self) -> Self {
+        self.last().ending = Some(Expected::Random);
+        self
+    }
+
+    /// The last call ends in any way.
+    pub(crate) fn ends(mut self) -> Self {
+        self.last().ending = Some(Expected::Anything);
         self
     }
 
@@ -256,6 +273,7 @@ impl Case {
     fn run_calls(&self, runner: &Runner, host: &Host, problems: &mut Vec<String>) -> String {
         let mut transcript = String::new();
         let mut instance: Option<Instance> = None;
+        let mut random_answers = Vec::new();
         for (index, call) in self.calls.iter().enumerate() {
             if call.is_fresh {
                 instance = None;
@@ -263,10 +281,8 @@ impl Case {
             let current = instance.get_or_insert_with(|| {
                 let mut fresh = Host::new(&host.files);
                 fresh.modules = host.modules.iter().map(|it| module(it.file.clone(), it.code.clone())).collect();
-                if call.is_damaged
-                    && let Some(byte) = fresh.modules.iter_mut().find_map(|it| it.code.last_mut())
-                {
-                    *byte ^= 1;
+                if let Some(damage) = call.damage {
+                    damage.apply(&mut fresh.modules);
                 }
                 runner.instance(fresh).expect("an instance")
             });
@@ -275,7 +291,17 @@ impl Case {
             let events = std::mem::take(&mut current.store.data_mut().events);
             let mut complain = |what: String| problems.push(format!("call {index} of `{}`: {what}", call.function));
             call.check(&ending, &events, &mut complain);
-            transcript.push_str(&format!("{ending:?} {events:?}\n"));
+            match (&call.ending, &ending) {
+                (Some(Expected::Random), Ending::Answer(answer)) => {
+                    if random_answers.contains(answer) {
+                        complain(format!("{answer} was the answer of another call"));
+                    }
+                    random_answers.push(answer.clone());
+                }
+                // What damaged code does may depend on addresses in the component.
+                (Some(Expected::Anything), _) => {}
+                _ => transcript.push_str(&format!("{ending:?} {events:?}\n")),
+            }
             if matches!(ending, Ending::Trap(_)) {
                 instance = None;
             }
@@ -287,7 +313,8 @@ impl Case {
 impl Call {
     fn check(&self, ending: &Ending, events: &[String], complain: &mut impl FnMut(String)) {
         let is_right = match (&self.ending, ending) {
-            (None, _) => true,
+            (None | Some(Expected::Anything), _) => true,
+            (Some(Expected::Random), Ending::Answer(_)) => true,
             (Some(Expected::Answer(json)), Ending::Answer(answer)) => json == answer,
             (Some(Expected::Trap(part)), Ending::Trap(reason)) => reason.contains(part.as_str()),
             (Some(Expected::Failure(kind, code, part)), ending) => failure(ending).is_some_and(|(actual, problem)| {

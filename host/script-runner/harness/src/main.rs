@@ -4,6 +4,7 @@
 
 mod bench;
 mod case;
+mod damage;
 mod host;
 mod runner;
 mod snapshot;

@@ -59,10 +59,8 @@ function broken() {
   throw new Error('it is broken');
 }
 
-// Jobs that a script adds have no keys of their own accord.
 function children(id) {
-  const add = (word) => Process('tasks.journal.addWith', { key: `children/${id}/${word}` }, word);
-  const ids = [add('first'), add('second')];
+  const ids = [Process('tasks.journal.add', 'first'), Process('tasks.journal.add', 'second')];
   if (attempt(id) === 1) throw new Retry('busy', 'attempt 1 fails after it has added its jobs');
   return ids;
 }
@@ -71,8 +69,8 @@ function options() {
   return [
     Process('tasks.journal.addWith', { key: 'the only one' }, 'keyed'),
     Process('tasks.journal.addWith', { key: 'the only one' }, 'keyed'),
-    Process('tasks.journal.add', 'free'),
-    Process('tasks.journal.add', 'free'),
+    Process('tasks.journal.addWith', { key: null }, 'free'),
+    Process('tasks.journal.addWith', { key: null }, 'free'),
     Process('tasks.journal.addWith', { delay_ms: 3_600_000, priority: 7 }, 'late'),
   ];
 }
@@ -131,8 +129,8 @@ function succeeded(id, response) {
   console.info(`succeeded ${id} ${JSON.stringify(response)}`);
 }
 
-function repeated(id) {
-  Process('tasks.journal.addWith', { key: `repeated/${id}` }, 'succeeded');
+function repeated() {
+  Process('tasks.journal.add', 'succeeded');
   throw new Retry('as-asked', 'the handler fails');
 }
 

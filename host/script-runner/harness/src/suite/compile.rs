@@ -1,9 +1,10 @@
 //! What is found when an app is loaded: errors with their places, and missing functions.
 
 use crate::case::Case;
+use crate::damage::{Damage, PLACES};
 
 pub(crate) fn cases() -> Vec<Case> {
-    [syntax(), functions(), nothing_runs()].into_iter().flatten().collect()
+    [syntax(), functions(), nothing_runs(), damaged()].into_iter().flatten().collect()
 }
 
 fn syntax() -> Vec<Case> {
@@ -99,11 +100,28 @@ fn nothing_runs() -> Vec<Case> {
             .file("scripts/a.mjs", "import { b } from './b.mjs'; console.log(b); export function f() { return b }")
             .file("scripts/b.mjs", "console.log('b'); for (;;) {}; export const b = 1")
             .has(&["f"]),
-        Case::script("a damaged file", "function f() { return 1 }")
-            .process("f", "[]")
-            .answers("1")
-            .process("f", "[]")
-            .damaged()
-            .rejects("invalid-bytecode", "the compiled code of `scripts/task.js` is damaged"),
+    ]
+}
+
+/// Compiled code that was tampered with. The checksum finds what happens by mistake; for the rest there is the sandbox, and
+/// whatever such code does, the next instance works.
+fn damaged() -> Vec<Case> {
+    let text = "function f() { let n = 0; for (const word of ['a', 'bc']) n += word.length; return n }";
+    let whole = |name| Case::script(name, text).process("f", "[]").answers("3");
+    let refused = |name, damage| {
+        let case = whole(name).process("f", "[]").damaged(damage);
+        let case = case.rejects("invalid-bytecode", "the compiled code of `scripts/task.js` is damaged");
+        case.process("f", "[]").fresh().answers("3")
+    };
+    let ends = |case: Case, damage| {
+        let case = case.process("f", "[]").damaged(damage).ends();
+        case.process("f", "[]").fresh().answers("3")
+    };
+    vec![
+        refused("a damaged file", Damage::Bit),
+        refused("code that is cut off", Damage::Cut),
+        refused("code that is gone", Damage::Emptied),
+        ends(whole("code of another kind"), Damage::Relabelled),
+        (0..PLACES).map(Damage::Forged).fold(whole("code with a forged checksum"), ends),
     ]
 }

@@ -151,7 +151,15 @@ fn absent() -> Vec<Case> {
         body("require", "return require('fs')")
             .retries("exception", "ReferenceError: require is not defined; there are no packages"),
         body("module.exports", "module.exports = 1").retries("exception", "this is not CommonJS"),
+        body("exports", "exports.f = 1").retries("exception", "this is not CommonJS"),
+        body("Buffer", "return Buffer.from('x')").retries("exception", "use Uint8Array, TextEncoder"),
+        body("__dirname", "return __dirname").retries("exception", "there are no files"),
+        body("__filename", "return __filename").retries("exception", "there are no files"),
         body("XMLHttpRequest", "return new XMLHttpRequest()").retries("exception", "there is no network"),
+        body("WebSocket", "return new WebSocket('wss://example.com')").retries("exception", "there is no network"),
+        body("window", "return window.name").retries("exception", "the global object is `globalThis`"),
+        body("document", "return document.title").retries("exception", "this is not a browser"),
+        body("Deno", "return Deno.cwd()").retries("exception", "this is neither Deno nor Node"),
         body("other names", "return total")
             .retries("exception", "ReferenceError: total is not defined (scripts/task.js:2:"),
         body(

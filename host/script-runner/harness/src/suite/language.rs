@@ -65,12 +65,25 @@ pub(crate) fn cases() -> Vec<Case> {
         .answers("3"),
         Case::body("Promise.all", "return Promise.all([1, new Promise((r) => setTimeout(r, 2, 'late'))])")
             .answers(r#"[1,"late"]"#),
+        Case::body("random numbers differ", "return Math.random()")
+            .answers_at_random()
+            .process("f", "[]")
+            .answers_at_random()
+            .process("f", "[]")
+            .fresh()
+            .answers_at_random()
+            .process("f", "[]")
+            .fresh()
+            .answers_at_random(),
         Case::script(
-            "random numbers differ between instances",
-            "const r = Math.random(); function f() { console.log(r !== Math.random() && r < 1) }",
+            "random numbers of the top level differ",
+            "const number = Math.random(), id = crypto.randomUUID(); function f() { return number + id }",
         )
         .process("f", "[]")
-        .events(&["info true"]),
+        .answers_at_random()
+        .process("f", "[]")
+        .fresh()
+        .answers_at_random(),
     ]);
     cases
 }
