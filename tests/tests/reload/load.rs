@@ -102,7 +102,6 @@ async fn twenty_reloads_under_load() {
 
 /// A reload a second for a minute.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes a minute"]
 async fn a_reload_a_second_for_a_minute_under_load() {
     let start = Instant::now();
     reloads_under_load(async |round| {
