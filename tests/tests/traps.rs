@@ -290,6 +290,7 @@ const ROWS: [Row; 50] = [
         &[
             "tests/tests/sandbox/leaking.rs::leaked_memory_does_not_fail_jobs",
             "tests/tests/sandbox/leaking.rs::leaked_handles_do_not_fail_jobs",
+            "tests/tests/sandbox/leaking.rs::leaked_handles_of_own_resources_do_not_fail_jobs",
         ],
     ),
 ];
