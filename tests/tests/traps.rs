@@ -225,6 +225,8 @@ const ROWS: [Row; 50] = [
         &[
             "tests/tests/bombs.rs::check_reports_each_bomb_with_its_reason_and_continues",
             "tests/tests/bombs/compiler.rs::a_killed_compiler_is_a_load_error_of_its_plugin",
+            "tests/tests/bombs/compiler.rs::a_compiler_that_reaches_a_limit_is_a_load_error_of_its_plugin",
+            "host/crates/sandbox/src/compiler.rs::a_compiler_that_does_not_end_is_killed_at_its_time_limit",
             "tests/tests/bombs/mutations.rs::mutants_of_real_components_do_no_harm",
         ],
     ),
