@@ -5,6 +5,7 @@ use saggar_tests::client::send;
 use saggar_tests::guests;
 use saggar_tests::memory::Growth;
 use saggar_tests::server::Server;
+use saggar_tests::timeout::within;
 use serde_json::{Value, json};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -75,6 +76,66 @@ async fn lost_attempts_and_stopped_jobs_are_logged() {
     let log: Vec<Value> = server.stop().iter().map(|line| parsed(line)).collect();
     let stopped = line_with(&log, "was stopped and requeued; the attempt does not count");
     assert_eq!((&stopped["job"], &stopped["trace_id"]), (&json!("default/gated#1"), &json!(TRACE)), "{stopped}");
+}
+
+/// Waits for the line about callbacks of `task` without a handler; returns how many jobs were released from their hold, and
+/// how many ended ones no handler will be called of.
+async fn settled(server: &Server, task: &str) -> (u64, u64) {
+    let is_it = |line: &Value| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.starts_with("callbacks were pending for handlers that the task no longer has") && line["task"] == task
+    };
+    within("the line about settled callbacks", async {
+        loop {
+            if let Some(line) = server.log().lines().iter().map(|line| parsed(line)).find(is_it) {
+                assert_eq!(line["level"], "WARN");
+                let number = |name: &str| line[name].as_u64().unwrap_or_else(|| panic!("no `{name}`: {line}"));
+                return (number("released"), number("ended"));
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callbacks_without_a_handler_are_logged_at_the_start_and_in_a_reload() {
+    let stuck = |event: &str| {
+        json!({
+            "process": "plugins.echo",
+            "event": { event: "plugins.telling#spin" },
+            "sandbox": { "event_timeout": 3600 },
+        })
+    };
+    let without = json!({ "process": "plugins.echo" });
+    let arguments = ["--log-format", "json", "--drain", "0"];
+    let app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING);
+    let app = app
+        .task("on-hold", &stuck("add"))
+        .task("succeeded", &stuck("success"))
+        .task("failed", &stuck("error"))
+        .task("reloaded", &stuck("add"));
+    let server = Server::start(&app, &arguments);
+    for _ in 0..3 {
+        server.add("on-hold", &json!({})).await;
+        server.add("reloaded", &json!({})).await;
+        let id = server.add("succeeded", &json!({})).await;
+        server.ended("succeeded", id).await;
+        let id = server.add("failed", &json!({ "delay_ms": 3_600_000 })).await;
+        assert_eq!(server.act(&format!("/v1/tasks/failed/jobs/{id}/cancel")).await.status, 200);
+    }
+    server.stop();
+    let app = app.task("on-hold", &without).task("succeeded", &without).task("failed", &without);
+    let server = Server::start(&app, &arguments);
+    assert_eq!(settled(&server, "default/on-hold").await, (3, 0));
+    assert_eq!(settled(&server, "default/succeeded").await, (0, 3));
+    assert_eq!(settled(&server, "default/failed").await, (0, 3));
+    app.write("tasks/reloaded.json", without.to_string());
+    assert_eq!(server.act("/v1/reload").await.status, 200);
+    let (released, ended) = settled(&server, "default/reloaded").await;
+    // The handler of the earlier definition may be running for one of the three jobs.
+    assert!((2..=3).contains(&released) && ended == 0, "{released} released, {ended} ended");
+    server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
