@@ -1,5 +1,7 @@
 //! A host never stores more bytes than its limit, whatever its jobs do. Runs the real binary and samples its memory.
 
+#![expect(clippy::print_stdout, reason = "the test prints its measurements")]
+
 use saggar_tests::app::App;
 use saggar_tests::client::job_path;
 use saggar_tests::guests;
@@ -54,15 +56,27 @@ async fn run_chain(server: &Server) {
     assert_eq!(metric(server, "saggar_store_kept_bytes").await, stored);
 }
 
+/// Runs the chain, and asserts the limit of the host's memory meanwhile.
+async fn run_chain_in_bounded_memory(server: &Server, what: &str) {
+    let growth = Growth::watch_other(server.pid());
+    run_chain(server).await;
+    let (during, after) = (growth.peak_bytes(), growth.bytes());
+    println!("{what}: {} MiB more at the peak, {} MiB afterwards", during >> 20, after >> 20);
+    // The limit, an instance with a few copies of the text, and the overhead of the allocator.
+    assert!(during < BOUND + (192 << 20), "{what}: {during}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_of_jobs_of_4_mib_stays_within_the_memory_limit() {
     let server = Server::start(&app(), &["--store", "memory"]);
-    let growth = Growth::watch_other(server.pid());
-    run_chain(&server).await;
-    let (during, after) = (growth.peak_bytes(), growth.bytes());
-    println!("memory store: {} MiB more at the peak, {} MiB afterwards", during >> 20, after >> 20);
-    // The limit, an instance with a few copies of the text, and the overhead of the allocator.
-    assert!(during < BOUND + (192 << 20), "{during}");
+    run_chain_in_bounded_memory(&server, "memory store").await;
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_of_jobs_of_4_mib_stays_within_the_memory_limit_with_instances_on_demand() {
+    let server = Server::start(&app(), &["--store", "memory", "--allocator", "on-demand"]);
+    run_chain_in_bounded_memory(&server, "memory store, instances on demand").await;
     server.stop();
 }
 
@@ -70,11 +84,8 @@ async fn a_chain_of_jobs_of_4_mib_stays_within_the_memory_limit() {
 async fn a_chain_of_jobs_of_4_mib_stays_within_the_disk_limit_across_a_restart() {
     let app = app();
     let server = Server::start(&app, &[]);
-    let growth = Growth::watch_other(server.pid());
-    run_chain(&server).await;
+    run_chain_in_bounded_memory(&server, "SQLite store").await;
     let stored = bytes_of(&server, "chain").await;
-    println!("SQLite store: {} MiB more at the peak", growth.peak_bytes() >> 20);
-    assert!(growth.peak_bytes() < BOUND + (192 << 20), "{}", growth.peak_bytes());
     server.stop();
     let size = std::fs::metadata(app.path().join(".saggar/saggar.db")).expect("the store").len();
     println!("SQLite store: {} MiB of a file", size >> 20);

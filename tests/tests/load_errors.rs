@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use saggar::Allocator;
 use saggar_tests::app::{App, plugin_file};
 use saggar_tests::crafted::{cut_every_4_kib, incompatible, malformed};
 use saggar_tests::host::{Start, TestHost};
@@ -306,6 +307,31 @@ async fn a_forged_cache_entry_is_not_used() {
     assert!(of_another_user != good && of_another_user[32..] == good[32..], "the same code under another key");
     echo(start).await;
     assert!(fs::read(entry()).unwrap() == good, "the other user's entry was used");
+}
+
+/// An entry that is larger than any code is not read.
+#[tokio::test]
+async fn a_forged_cache_entry_of_a_gigabyte_takes_no_memory() {
+    for allocator in [Allocator::Pooling, Allocator::OnDemand] {
+        let cache = tempfile::tempdir().unwrap();
+        let start = Start { cache_dir: Some(cache.path().to_owned()), allocator, ..Start::default() };
+        let entry = || fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().path();
+        let echo = async || {
+            let host = TestHost::start_as(App::new().simple_task("echo", guests::ECHO), start.clone()).await;
+            assert_eq!(host.response("echo", json!([1])).await, json!([1]));
+            host.shutdown().await;
+        };
+        echo().await;
+        let good = fs::read(entry()).unwrap();
+        fs::OpenOptions::new().write(true).open(entry()).unwrap().set_len(1 << 30).unwrap();
+        let growth = Growth::watch();
+        echo().await;
+        let (during, after) = (growth.peak_bytes(), growth.bytes());
+        println!("{allocator:?}: {} MiB more at the peak, {} MiB afterwards", during >> 20, after >> 20);
+        // The other tests of this process allocate memory, too.
+        assert!(during < 512 << 20, "{allocator:?}: it was read: {during} bytes more");
+        assert!(fs::read(entry()).unwrap() == good, "{allocator:?}: the forged entry was not replaced");
+    }
 }
 
 /// Without a key nothing can be authenticated, so nothing is cached.

@@ -74,6 +74,32 @@ fn a_case_that_fails_says_how() {
     }
 }
 
+/// Numbers keep all digits, beyond the range of a double too.
+#[test]
+fn numbers_are_compared_by_every_digit() {
+    for (given, same, other) in [
+        ("18446744073709551616", "18446744073709551616", "18446744073709551617"),
+        ("0.1000000000000000055", "1.000000000000000055e-1", "0.1"),
+        ("1e400", "10e399", "1e401"),
+    ] {
+        for (expected, passed) in [(same, 2), (other, 0)] {
+            let app = App::new()
+                .plugin("echo", guests::ECHO)
+                .file("plugins/echo.test.json", format!(r#"[{{ "call": [{given}], "response": [ {expected} ] }}]"#))
+                .plugin("adder", guests::ADDER)
+                .file(
+                    "plugins/adder.test.json",
+                    format!(
+                        r#"[{{ "call": ["a", 1, [{given}]], "adds": [{{ "task": "a", "args": [{expected}] }}] }}]"#
+                    ),
+                );
+            let said = saggar_on("test", &app, &["--json"]);
+            let document: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+            assert_eq!(document["passed"], passed, "{given} {expected}: {document}");
+        }
+    }
+}
+
 #[test]
 fn broken_files_fail_and_the_others_run() {
     let app = app(&json!([{ "handler": "sum", "call": [1, 1], "response": 2 }]))

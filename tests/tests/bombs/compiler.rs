@@ -128,6 +128,24 @@ fn a_killed_compiler_is_a_load_error_of_its_plugin() {
     assert_eq!(document["tasks"][0]["id"], "good");
 }
 
+/// The limits are lowered while the compiler works; to reach the real ones would take minutes.
+#[test]
+fn a_compiler_that_reaches_a_limit_is_a_load_error_of_its_plugin() {
+    for (lowered, says) in [("--cpu=1:2", "that takes more than 120 s of processor time"), ("--data=1048576", "memory")]
+    {
+        let app = app();
+        let check = check(&app);
+        let compiler = busy_compiler(check.pid()).to_string();
+        let prlimit = Command::new("prlimit").args([lowered, "--pid", &compiler]).status();
+        assert!(prlimit.expect("prlimit (util-linux) starts").success(), "the process ended before it was limited");
+        let said = check.end();
+        let problem = problem_of(&said, "slow");
+        assert!(problem.contains("cannot compile") && problem.contains(says), "{lowered}: {problem}");
+        let document: Value = serde_json::from_str(&said.out).expect("one JSON document");
+        assert_eq!(document["tasks"][0]["id"], "good", "{lowered}");
+    }
+}
+
 #[test]
 fn a_compiler_ends_with_its_host() {
     for signal in ["KILL", "TERM", "INT"] {

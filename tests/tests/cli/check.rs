@@ -4,7 +4,8 @@ use std::fs;
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
-use saggar_tests::program::saggar_on;
+use saggar_tests::program::{CommandOutput, saggar, saggar_on};
+use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
 fn app() -> App {
@@ -65,6 +66,27 @@ fn json_is_one_document() {
     assert_eq!(component["bytes"], fs::metadata(guests::ECHO).unwrap().len());
     assert_eq!(component["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(document["problems"], json!([]));
+}
+
+#[test]
+fn a_host_shows_a_definition_in_the_same_words() {
+    let app = app();
+    let server = Server::start(&app, &["--store", "memory"]);
+    let url = server.url("");
+    let (checked, shown) = (saggar_on("check", &app, &[]), saggar(["tasks", "mail.send", "--url", &url]));
+    // The rows of the definition: from the processor to an empty line or the end.
+    let rows = |said: &CommandOutput| -> Vec<String> {
+        let lines = said.out.lines().map(|line| line.trim().to_owned());
+        lines.skip_while(|line| !line.starts_with("process ")).take_while(|line| !line.is_empty()).collect()
+    };
+    assert_eq!(rows(&checked), rows(&shown));
+    assert!(rows(&shown).len() > 10, "{shown:?}");
+    let document = |said: CommandOutput| -> Value { serde_json::from_str(&said.out).expect("one JSON document") };
+    let checked = document(saggar_on("check", &app, &["--json"]));
+    let shown = document(saggar(["tasks", "mail.send", "--json", "--url", &url]));
+    server.stop();
+    assert_eq!(checked["tasks"][0]["definition"], shown["definition"]);
+    assert!(shown["definition"].is_object(), "{shown}");
 }
 
 #[test]

@@ -92,7 +92,12 @@ async fn grow_sixteen_memories() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grow_a_table() {
-    crafted("grow_a_table").withstand().await.by(FailureKind::OutOfMemory, "out-of-memory");
+    let ended = crafted("grow_a_table").withstand().await;
+    ended.by(FailureKind::OutOfMemory, "out-of-memory");
+    let message = ended.job.problem.map(|problem| problem.message).unwrap_or_default();
+    for part in ["100001 table entries in all", "at most 100000 are allowed", "keep fewer references"] {
+        assert!(message.contains(part), "no `{part}` in: {message}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

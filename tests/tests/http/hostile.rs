@@ -46,9 +46,11 @@ impl Victim {
     }
 
     /// Asserts that the server responds, did not panic, and has not grown by more than `mib` MiB.
+    #[expect(clippy::print_stderr, reason = "the test prints its measurements")]
     fn survives(self, mib: u64) {
         assert_eq!(self.server.raw(self.server.head("GET /healthz", "")).status, 200);
-        let grown = self.growth.peak_bytes();
+        let (grown, after) = (self.growth.peak_bytes(), self.growth.bytes());
+        eprintln!("the host grew by {} KiB at its peak, by {} KiB afterwards", grown >> 10, after >> 10);
         assert!(grown < mib << 20, "it has grown by {grown} bytes");
         let log = self.server.stop();
         assert!(log.iter().all(|line| !line.contains("panicked")), "{log:#?}");

@@ -7,9 +7,13 @@ use saggar_tests::memory::Growth;
 use saggar_tests::raw::RawAnswer;
 use saggar_tests::server::Server;
 
-use super::stage::serve;
+use super::stage::{app, serve};
 
 const MIB: usize = 1 << 20;
+
+/// The limit of the host's growth: a task's share of the memory for bodies (64 MiB), the jobs made of them, an instance, and
+/// the buffers of the store and of the other connections. All 16 batches with their jobs would be 384 MiB more.
+const BOUND: u64 = 320 << 20;
 
 /// Returns a batch of 12 MiB in three jobs.
 fn batch() -> String {
@@ -52,4 +56,39 @@ fn batches_for_a_slow_task_do_not_block_other_tasks() {
     });
     assert_eq!(post(&server, "/v1/tasks/keys/jobs/batch", &large).status, 201, "the memory was released");
     server.stop();
+}
+
+/// Jobs are stored on disk, so the host's memory is that of the batches.
+#[expect(clippy::print_stdout, reason = "the test prints its measurements")]
+fn batches_for_a_slow_task_take_bounded_memory(allocator: &str) {
+    let app = app();
+    let server = Server::start_as(&app, |serve| serve.env("SAGGAR_DRAIN", "1s").args(["--allocator", allocator]));
+    let large = batch();
+    // The buffers of the store are in use before the measurement.
+    assert_eq!(post(&server, "/v1/tasks/keys/jobs/batch", &large).status, 201);
+    let growth = Growth::watch_other(server.pid());
+    let added = thread::scope(|scope| {
+        let posts: Vec<_> =
+            (0..16).map(|_| scope.spawn(|| post(&server, "/v1/tasks/unhurried/jobs/batch", &large).status)).collect();
+        posts.into_iter().map(|one| one.join().expect("an answer")).filter(|status| *status == 201).count()
+    });
+    let (during, after) = (growth.peak_bytes(), growth.bytes());
+    println!(
+        "{allocator}: {added} batches added, {} MiB more at the peak, {} MiB afterwards",
+        during >> 20,
+        after >> 20
+    );
+    assert!(added >= 4, "{added}");
+    assert!(during < BOUND, "{during}");
+    server.stop();
+}
+
+#[test]
+fn batches_for_a_slow_task_take_bounded_memory_with_pooled_instances() {
+    batches_for_a_slow_task_take_bounded_memory("pooling");
+}
+
+#[test]
+fn batches_for_a_slow_task_take_bounded_memory_with_instances_on_demand() {
+    batches_for_a_slow_task_take_bounded_memory("on-demand");
 }

@@ -5,6 +5,7 @@ use saggar_tests::client::send;
 use saggar_tests::guests;
 use saggar_tests::memory::Growth;
 use saggar_tests::server::Server;
+use saggar_tests::timeout::within;
 use serde_json::{Value, json};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -77,6 +78,66 @@ async fn lost_attempts_and_stopped_jobs_are_logged() {
     assert_eq!((&stopped["job"], &stopped["trace_id"]), (&json!("default/gated#1"), &json!(TRACE)), "{stopped}");
 }
 
+/// Waits for the line about callbacks of `task` without a handler; returns how many jobs were released from their hold, and
+/// how many ended ones no handler will be called of.
+async fn settled(server: &Server, task: &str) -> (u64, u64) {
+    let is_it = |line: &Value| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.starts_with("callbacks were pending for handlers that the task no longer has") && line["task"] == task
+    };
+    within("the line about settled callbacks", async {
+        loop {
+            if let Some(line) = server.log().lines().iter().map(|line| parsed(line)).find(is_it) {
+                assert_eq!(line["level"], "WARN");
+                let number = |name: &str| line[name].as_u64().unwrap_or_else(|| panic!("no `{name}`: {line}"));
+                return (number("released"), number("ended"));
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callbacks_without_a_handler_are_logged_at_the_start_and_in_a_reload() {
+    let stuck = |event: &str| {
+        json!({
+            "process": "plugins.echo",
+            "event": { event: "plugins.telling#spin" },
+            "sandbox": { "event_timeout": 3600 },
+        })
+    };
+    let without = json!({ "process": "plugins.echo" });
+    let arguments = ["--log-format", "json", "--drain", "0"];
+    let app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING);
+    let app = app
+        .task("on-hold", &stuck("add"))
+        .task("succeeded", &stuck("success"))
+        .task("failed", &stuck("error"))
+        .task("reloaded", &stuck("add"));
+    let server = Server::start(&app, &arguments);
+    for _ in 0..3 {
+        server.add("on-hold", &json!({})).await;
+        server.add("reloaded", &json!({})).await;
+        let id = server.add("succeeded", &json!({})).await;
+        server.ended("succeeded", id).await;
+        let id = server.add("failed", &json!({ "delay_ms": 3_600_000 })).await;
+        assert_eq!(server.act(&format!("/v1/tasks/failed/jobs/{id}/cancel")).await.status, 200);
+    }
+    server.stop();
+    let app = app.task("on-hold", &without).task("succeeded", &without).task("failed", &without);
+    let server = Server::start(&app, &arguments);
+    assert_eq!(settled(&server, "default/on-hold").await, (3, 0));
+    assert_eq!(settled(&server, "default/succeeded").await, (0, 3));
+    assert_eq!(settled(&server, "default/failed").await, (0, 3));
+    app.write("tasks/reloaded.json", without.to_string());
+    assert_eq!(server.act("/v1/reload").await.status, 200);
+    let (released, ended) = settled(&server, "default/reloaded").await;
+    // The handler of the earlier definition may be running for one of the three jobs.
+    assert!((2..=3).contains(&released) && ended == 0, "{released} released, {ended} ended");
+    server.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_line_is_a_json_object_with_the_trace_of_its_job() {
     let app = App::new().simple_task("echo", guests::ECHO).file("tasks/odd.json", "{");
@@ -146,8 +207,8 @@ async fn lines_about_a_task_are_limited_and_counted_on_demand() {
     flood("on-demand").await;
 }
 
-/// Asserts that a `next` that fails in a loop causes a limited number of lines per task, then only their count, in
-/// bounded memory.
+/// Asserts that a `next`, jobs and handlers that fail in a loop cause a limited number of lines per task, then only their
+/// count, in bounded memory.
 async fn flood(allocator: &str) {
     let failing = |next: &str| json!({ "process": "plugins.echo", "event": { "next": next } });
     let app = App::new()
@@ -156,8 +217,12 @@ async fn flood(allocator: &str) {
         .plugin("telling", guests::TELLING)
         .task("noisy", &failing("plugins.telling#problem"))
         .task("quiet", &failing("plugins.telling#problem"))
-        .task("failing", &json!({ "process": "plugins.failing" }));
+        .task("failing", &json!({ "process": "plugins.failing" }))
+        .task("deaf", &json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } }));
     let server = Server::start(&app, &["--log-format", "json", "--store", "memory", "--allocator", allocator]);
+    for _ in 0..100 {
+        server.add("deaf", &json!({})).await;
+    }
     let mut growth = None;
     for number in 0..500 {
         assert_eq!(server.post("/v1/tasks/noisy/jobs", &json!({})).await.status, 502);
@@ -170,6 +235,10 @@ async fn flood(allocator: &str) {
     let growth = growth.expect("it is watched");
     assert_eq!(server.post("/v1/tasks/quiet/jobs", &json!({})).await.status, 502);
     server.ended("failing", 500).await;
+    for id in 1..=100 {
+        // After three tries there is a line.
+        server.until("deaf", id, |job| job["callbacks"][0]["tries"] == 3).await;
+    }
     let (peak, after) = (growth.peak_bytes() >> 10, growth.bytes() >> 10);
     assert!(peak < 16 * 1024, "{allocator}: by {peak} KiB, {after} KiB afterwards");
     let log: Vec<Value> = server.stop().iter().map(|line| parsed(line)).collect();
@@ -187,10 +256,14 @@ async fn flood(allocator: &str) {
         };
         log.iter().filter(says).map(|line| line["lines"].as_u64().expect("a number")).sum()
     };
-    for (message, task) in [("next failed", "noisy"), ("a job has failed", "failing")] {
+    for (message, task, all, most) in [
+        ("next failed", "noisy", 500, 100),
+        ("a job has failed", "failing", 500, 100),
+        ("a handler has failed and is tried again later", "deaf", 100, 80),
+    ] {
         let (written, counted) = (lines(message, task), suppressed(message, task));
-        assert!(written <= 100, "{message}: {written} lines");
-        assert_eq!(written + counted, 500, "{message}");
+        assert!(written <= most, "{message}: {written} lines");
+        assert_eq!(written + counted, all, "{message}");
     }
     assert_eq!(lines("next failed", "quiet"), 1, "another task's lines are not suppressed");
 }

@@ -105,6 +105,19 @@ async fn out_of_memory_names_the_requested_and_the_allowed_bytes() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timeout_names_the_seconds_and_the_keys() {
+    let task = json!({ "process": "plugins.it", "timeout": 0.25 });
+    let host = TestHost::start(App::new().plugin("it", guests::ENDING).task("it", &task)).await;
+    let job = host.run("it", json!(["spin", 0])).await;
+    assert_eq!((problem_code(&job), job.reason), ("timeout", Some(FailureKind::Timeout)));
+    let message = &job.problem.as_ref().expect("it fails").message;
+    for part in ["0.25 s", "do less", "raise `timeout`", "`sandbox.event_timeout`"] {
+        assert!(message.contains(part), "no `{part}` in: {message}");
+    }
+    host.shutdown().await;
+}
+
 /// The last event is the reason: a guest that handles a refusal and fails later is not out of memory.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trap_after_a_handled_refusal_is_not_out_of_memory() {

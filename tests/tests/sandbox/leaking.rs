@@ -1,8 +1,10 @@
 //! Guests that leak a little in each call: jobs do not fail because of earlier leaks.
 
+use saggar::Allocator;
 use saggar_tests::app::App;
+use saggar_tests::crafted::component_with_own_handles;
 use saggar_tests::guests;
-use saggar_tests::host::{TestHost, problem_code, response};
+use saggar_tests::host::{Start, TestHost, problem_code, response};
 use serde_json::{Value, json};
 
 const JOBS: u64 = 9_000;
@@ -48,6 +50,29 @@ async fn memory_leaked_in_large_pieces_does_not_fail_jobs() {
 async fn leaked_handles_do_not_fail_jobs() {
     let instances = all_succeed("16MiB", json!(["handle", 0])).await;
     assert!((JOBS / 130..JOBS / 100).contains(&instances), "{instances} instances");
+}
+
+/// The engine counts handles of a component's own resources, not the host.
+#[tokio::test(flavor = "multi_thread")]
+async fn leaked_handles_of_own_resources_do_not_fail_jobs() {
+    let plugin = component_with_own_handles().expect("a component");
+    let task = json!({ "process": "plugins.it", "attempts": 0, "sandbox": { "reuse": 10_000 } });
+    for allocator in [Allocator::Pooling, Allocator::OnDemand] {
+        let app = App::new().plugin_bytes("it", &plugin).task("it", &task);
+        let host = TestHost::start_as(app, Start { allocator, ..Start::default() }).await;
+        // The component leaks a handle for each of the 100 bytes.
+        let args = json!(["x".repeat(96)]);
+        let mut instances = 0;
+        for _ in 0..200 {
+            let job = host.run("it", args.clone()).await;
+            assert_eq!(response(&job), args, "{allocator:?}");
+            let attempts = host.inner().attempts("it", job.id).await.expect("the job is there");
+            instances += u32::from(attempts[0].cost.as_ref().expect("the attempt ended by itself").fresh);
+        }
+        // Half of 1024 handles are exceeded by six calls.
+        assert!((30..40).contains(&instances), "{allocator:?}: {instances} instances");
+        host.shutdown().await;
+    }
 }
 
 /// An instance with data behind handles on the host is not reused at all.

@@ -201,3 +201,56 @@ fn describe_exit(status: ExitStatus, stderr: &str) -> String {
 fn anonymous_file() -> io::Result<File> {
     Ok(memfd_create("saggar-compiler", MemfdFlags::CLOEXEC)?.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn each_way_to_exit_without_a_reply_is_explained() {
+        for (raw, stderr, says) in [
+            (
+                libc::SIGABRT,
+                "memory allocation of 4096 bytes failed",
+                "that takes more than 1024 MiB of memory: build it",
+            ),
+            (
+                libc::SIGABRT,
+                "thread 'main' has overflowed its stack",
+                "overflowed the stack, because the component is nested",
+            ),
+            (libc::SIGXCPU, "", "that takes more than 120 s of processor time: build it"),
+            (libc::SIGKILL, "", "was killed by signal 9"),
+            (3 << 8, "", "exited with exit status: 3 and no reply"),
+        ] {
+            let said = describe_exit(ExitStatus::from_raw(raw), stderr);
+            assert!(said.contains(says), "{said}");
+        }
+    }
+
+    async fn pass_time() {
+        loop {
+            tokio::time::advance(MAX_TIME).await;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_compiler_that_does_not_end_is_killed_at_its_time_limit() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("compiler");
+        // Another process writes the file. While this one had it open, a child of another test could inherit it, and a file
+        // that is open for writing cannot be executed.
+        let write = "printf '#!/bin/sh\\nexec /bin/sleep 1000\\n' > \"$0\" && chmod 700 \"$0\"";
+        assert!(Command::new("sh").args(["-c", write]).arg(&program).status().unwrap().success());
+        let run = run_in_child::<NotCompiled>(Starter::Program(program), Work::Compile, vec![Vec::new()]);
+        let result = tokio::select! {
+            result = run => result,
+            () = pass_time() => unreachable!("time passes until the compiler is killed"),
+        };
+        let Err(NotCompiled::Failed(why)) = result else { panic!("{result:?}") };
+        assert!(why.starts_with("that takes longer than 60 s: "), "{why}");
+    }
+}

@@ -52,7 +52,11 @@ fn stopped_by(stop: Stop, call: &FinishedCall<'_>) -> CallError {
         Stop::Cancelled => CallError::Failed(Failure::cancelled()),
         Stop::Timeout => {
             let timeout = call.guest.current.as_ref().map(|current| current.timeout).unwrap_or_default();
-            let problem = Problem::new("timeout", format!("stopped after {} s", timeout.as_secs_f64()));
+            let message = format!(
+                "stopped after {} s; do less in one call, or raise `timeout` (for a handler `sandbox.event_timeout`)",
+                timeout.as_secs_f64()
+            );
+            let problem = Problem::new("timeout", message);
             CallError::failed(FailureKind::Timeout, trap::with_details(problem, Vec::new(), call))
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use saggar_job::{Failure, FailureKind, JobId, Problem};
 use saggar_tenant::Flow;
-use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
+use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, Resource, TypedFunc};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::types;
@@ -87,7 +87,17 @@ impl LiveInstance {
         // Counted in any case, because the count is part of the resource usage of the call.
         let usage = guest.count_resources();
         let is_empty = usage.is_ok_and(|usage| !usage.holds_data && usage.count <= MAX_RESOURCES / 2);
-        !guest.limiter.is_nearly_full() && is_empty
+        !guest.limiter.is_nearly_full() && is_empty && !self.holds_many_handles()
+    }
+
+    /// Returns whether the components hold at least half of the handles that they may hold, those of their own resources
+    /// included. The engine does not tell their number, so one more handle is made under a limit of half as many.
+    fn holds_many_handles(&mut self) -> bool {
+        self.store.set_max_component_handles(MAX_HANDLES / 2);
+        let probe = Resource::<()>::new_own(0).try_into_resource_any(&mut self.store);
+        self.store.set_max_component_handles(MAX_HANDLES);
+        // Taking the resource back removes its handle.
+        probe.and_then(|probe| probe.try_into_resource::<()>(&mut self.store)).is_err()
     }
 
     /// Creates the instance if necessary, and makes the call. A caller that drops the future, or gets an error that is

@@ -219,12 +219,13 @@ impl ResourceLimiter for Limiter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if let Some(maximum) = maximum.filter(|maximum| desired > *maximum) {
-            return Ok(self.allow(false, Refused::OwnMaximum(maximum)));
-        }
         let total = self.table_entries.saturating_add(desired.saturating_sub(current));
+        // First, because the pool gives each table the host's maximum as its own.
         if !self.allow(total <= MAX_TABLE_ENTRIES as usize, Refused::TableEntries(total)) {
             return Ok(false);
+        }
+        if let Some(maximum) = maximum.filter(|maximum| desired > *maximum) {
+            return Ok(self.allow(false, Refused::OwnMaximum(maximum)));
         }
         let bytes = (total - self.table_entries).saturating_mul(TABLE_ENTRY_BYTES);
         let refused = self.refused_by_tenant(bytes as u64);
@@ -356,6 +357,10 @@ mod tests {
         assert_eq!(limiter.refusal().map(|refusal| refusal.why), Some(Refused::Memory(101)));
         assert!(!limiter.memory_growing(0, 101, Some(50)).unwrap());
         assert_eq!(limiter.refusal().map(|refusal| refusal.why), Some(Refused::OwnMaximum(50)));
+        assert!(!limiter.table_growing(1, 11, Some(10)).unwrap());
+        assert_eq!(limiter.refusal().map(|refusal| refusal.why), Some(Refused::OwnMaximum(10)));
+        assert!(!limiter.table_growing(0, 100_001, Some(100_000)).unwrap());
+        assert_eq!(limiter.refusal().map(|refusal| refusal.why), Some(Refused::TableEntries(100_001)));
         limiter.forget_refusal();
         assert!(limiter.refusal().is_none());
     }

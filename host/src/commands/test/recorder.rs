@@ -7,7 +7,6 @@ use parking_lot::Mutex;
 use saggar::{JobId, LogLine, LogSource, Problem, Status, Timestamp};
 use saggar_queue::{AddOptions, LogBudget};
 use saggar_sandbox::{Services, TaskJob};
-use serde_json::value::RawValue;
 
 /// Maximum number of added jobs that are kept of one call. Further ones are counted.
 const MAX_KEPT: usize = 1_000;
@@ -41,8 +40,20 @@ pub(super) struct AddedJob {
     pub(super) delay_ms: u64,
     /// The options of `tasks.add-with`, as JSON text.
     pub(super) options: Option<String>,
+    /// What these options mean.
+    given: AddOptions,
     /// Whether the guest cancelled it.
     pub(super) is_cancelled: bool,
+}
+
+impl AddedJob {
+    /// Returns whether this is also the job with these arguments and options, if both have the same key. As in the host,
+    /// delays and times do not count.
+    fn is_same(&self, args: &str, given: &AddOptions) -> bool {
+        saggar_json::is_same(&self.args, args)
+            && self.given.priority.unwrap_or(0) == given.priority.unwrap_or(0)
+            && self.given.unique == given.unique
+    }
 }
 
 /// Records a call.
@@ -65,12 +76,13 @@ impl Recording {
     fn add(&mut self, task: &str, args: String, delay_ms: u64, options: Option<&str>) -> Result<JobId, Problem> {
         check_args(&args)?;
         let read = |options| AddOptions::read(options).map_err(|why| Problem::new("invalid-options", why));
-        let AddOptions { key, delay_ms: later, .. } = options.map(read).transpose()?.unwrap_or_default();
-        let delay_ms = later.unwrap_or(delay_ms);
+        let given = options.map(read).transpose()?.unwrap_or_default();
+        let delay_ms = given.delay_ms.unwrap_or(delay_ms);
         // As the host does it: a key belongs to one job of its task.
-        let key = key.map(|key| (task.to_owned(), key));
-        if let Some(id) = key.as_ref().and_then(|key| self.keys.get(key)) {
-            return Ok(*id);
+        let key = given.key.clone().map(|key| (task.to_owned(), key));
+        if let Some(id) = key.as_ref().and_then(|key| self.keys.get(key)).copied() {
+            let is_same = self.find(task, id)?.is_same(&args, &given);
+            return if is_same { Ok(id) } else { Err(reused(&given, id)) };
         }
         let id = JobId(self.added.len() as u64 + self.dropped_jobs + 1);
         let bytes = task.len() + args.len() + options.map_or(0, str::len);
@@ -83,7 +95,7 @@ impl Recording {
             self.keys.insert(key, id);
         }
         let (task, options) = (task.to_owned(), options.map(str::to_owned));
-        self.added.push(AddedJob { id, task, args, delay_ms, options, is_cancelled: false });
+        self.added.push(AddedJob { id, task, args, delay_ms, options, given, is_cancelled: false });
         Ok(id)
     }
 
@@ -96,9 +108,17 @@ impl Recording {
 /// Checks that arguments are a JSON array, as the host does.
 fn check_args(args: &str) -> Result<(), Problem> {
     let invalid = |why: String| Problem::new("invalid-args", why);
-    serde_json::from_str::<Vec<&RawValue>>(args)
-        .map(drop)
-        .map_err(|error| invalid(format!("the arguments are not a JSON array: {error}")))
+    saggar_json::items(args).map(drop).map_err(|error| invalid(format!("the arguments are not a JSON array: {error}")))
+}
+
+/// The problem of an addition whose key belongs to another job.
+fn reused(given: &AddOptions, id: JobId) -> Problem {
+    let key = given.key.as_deref().unwrap_or_default();
+    let message = format!(
+        "the key `{key}` belongs to job {id} of the task, which is a different job; a key identifies one job: add the same \
+         job again, or choose another key"
+    );
+    Problem::new("key-reused", message)
 }
 
 #[async_trait]
@@ -194,6 +214,12 @@ mod tests {
         assert_eq!(keyed(&mut recording, "a"), first);
         assert_ne!(keyed(&mut recording, "b"), first);
         assert_eq!(recording.added.len(), 2);
+        let mut again = |args: &str, options: &str| recording.add("a", args.to_owned(), 0, Some(options));
+        assert_eq!(again("[ 1 ]", r#"{"key":"k","delay_ms":7,"priority":0}"#).unwrap(), first, "delays do not count");
+        assert_eq!(code(again("[1.0]", r#"{"key":"k"}"#)), "key-reused");
+        assert_eq!(code(again("[1]", r#"{"key":"k","priority":1}"#)), "key-reused");
+        assert_eq!(code(again("[1]", r#"{"key":"k","unique":{"by":"task"}}"#)), "key-reused");
+        assert_eq!(recording.added.len(), 2, "nothing was added");
         recording.add("a", "[]".to_owned(), 0, Some(r#"{"delay_ms":5}"#)).unwrap();
         assert_eq!(recording.added[2].delay_ms, 5, "a delay counts in either way");
     }

@@ -162,7 +162,7 @@ fn differences(expected: &Case, record: &CallRecord) -> Vec<String> {
 
 fn response_difference(wanted: Option<&RawValue>, found: &str) -> Option<String> {
     let wanted = wanted?;
-    (!is_equal_json(wanted.get(), found))
+    (!saggar_json::is_same(wanted.get(), found))
         .then(|| format!("the response is {}; expected {}", cut(found), cut(wanted.get())))
 }
 
@@ -189,7 +189,7 @@ fn added_difference(wanted: &[ExpectedAdd], record: &CallRecord) -> Option<Strin
     }
     let differs = |(wanted, job): &(&ExpectedAdd, &super::recorder::AddedJob)| {
         wanted.task != job.task
-            || wanted.args.as_ref().is_some_and(|args| !is_equal_json(args.get(), &job.args))
+            || wanted.args.as_ref().is_some_and(|args| !saggar_json::is_same(args.get(), &job.args))
             || wanted.delay_ms.is_some_and(|delay| delay != job.delay_ms)
     };
     let (wanted, job) = wanted.iter().zip(&recording.added).find(differs)?;
@@ -203,14 +203,6 @@ fn added_difference(wanted: &[ExpectedAdd], record: &CallRecord) -> Option<Strin
         cut(args),
         wanted.delay_ms.unwrap_or(job.delay_ms)
     ))
-}
-
-/// Returns whether both texts are the same JSON, whatever their white space and the order of their members.
-fn is_equal_json(a: &str, b: &str) -> bool {
-    match (serde_json::from_str::<Value>(a), serde_json::from_str::<Value>(b)) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
 }
 
 fn cut(text: &str) -> String {

@@ -76,9 +76,17 @@ fn tokens_are_of_a_tenant_or_of_the_operator() {
     assert!(problem(&token("operator", "")).contains("only a host with tenants has an operator"));
     let same = format!("[[tenant.token]]\nrole = \"read\"\nsha256 = \"{DIGEST}\"\n{}", token("operator", ""));
     assert!(problem(&table(&same)).contains("two tokens have the digest"));
-    for time in ["\"soon\"", "2030-01-01", "7"] {
+    for (time, why) in [
+        ("\"soon\"", "expected a time as in RFC 3339"),
+        ("2030-01-01", "expected a time as in RFC 3339"),
+        ("7", "expected a time"),
+        ("\"2030-02-30T00:00:00Z\"", "there is no date 2030-02-30; that month has 28 days"),
+        ("\"2030-13-01T00:00:00Z\"", "there is no month 13"),
+        ("\"2030-01-01T24:00:00Z\"", "there is no time 24:00:00"),
+        ("\"2030-01-01T00:00:00+24:00\"", "there is no offset 24:00"),
+    ] {
         let text = problem(&table(&token("operator", &format!("expires = {time}"))));
-        assert!(text.contains("`expires` must be a time with an offset"), "{time}: {text}");
+        assert!(text.contains(&format!("`expires` must be a time with an offset: {why}")), "{time}: {text}");
     }
 }
 

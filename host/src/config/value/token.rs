@@ -254,14 +254,14 @@ impl TokenParts<'_> {
     fn expires(&self, reader: &mut Reader) -> Option<Option<Timestamp>> {
         let Some(node) = self.expires else { return Some(None) };
         let time = match &node.value {
-            RawValue::Text(text) | RawValue::DateTime(text) => rfc3339::read(text).ok(),
-            _ => None,
+            RawValue::Text(text) | RawValue::DateTime(text) => rfc3339::read(text),
+            _ => Err("expected a time".to_owned()),
         };
-        if time.is_none() {
-            let message = "`expires` must be a time with an offset, as in RFC 3339";
+        let refused = |why: String| {
+            let message = format!("`expires` must be a time with an offset: {why}");
             reader.error(node, message, "write for example `expires = 2027-01-31T00:00:00Z`");
-        }
-        time.map(Some)
+        };
+        time.map_err(refused).ok().map(Some)
     }
 }
 

@@ -107,18 +107,24 @@ fn out_of_memory(call: &FinishedCall<'_>) -> String {
              use less"
         ),
         Some(Refused::TableEntries(total)) => {
-            format!("it asked for {total} table entries in all; at most {MAX_TABLE_ENTRIES} are allowed")
+            format!(
+                "it asked for {total} table entries in all; at most {MAX_TABLE_ENTRIES} are allowed; keep fewer references to \
+                 functions, or split the component"
+            )
         }
         Some(Refused::OwnMaximum(maximum)) => format!(
             "it asked for more than the maximum of {maximum} that its memory or table has; it holds {bytes} of the {most} bytes \
-             of `sandbox.memory`"
+             of `sandbox.memory`; build it with a larger maximum, or use less"
         ),
         Some(Refused::Quota { more, limit, others }) => format!(
             "it asked for {more} bytes beside the {bytes} that it holds, other sandboxes of the tenant hold {others}, and the \
              tenant's quota `memory` is {limit}; run fewer jobs at a time, use less, or have the quota raised"
         ),
         Some(Refused::System) => {
-            format!("the operating system refused memory to the host; the guest holds {bytes} of {most} bytes")
+            format!(
+                "the operating system refused memory to the host; the guest holds {bytes} of {most} bytes; give the host more \
+                 memory, or run fewer jobs at a time"
+            )
         }
         None => format!("it holds {bytes} of the {most} bytes of `sandbox.memory`"),
     };
