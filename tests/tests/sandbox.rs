@@ -1,5 +1,5 @@
 //! The effects and the end of a call: leaking instances are replaced in time, output is logged for its job, and each
-//! limit is named in its error. And what calls share: turns, and room for sandboxes.
+//! limit is named in its error.
 
 mod sandbox {
     mod adding;
@@ -9,6 +9,4 @@ mod sandbox {
     mod printing;
     mod proposals;
     mod room;
-    mod slots;
-    mod turns;
 }

@@ -70,6 +70,7 @@ async fn until_ended(sides: &[Side; 2], count: usize) -> [usize; 2] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tenants_share_a_full_pool_of_sandboxes_by_their_weights() {
+    let _alone = crate::alone().await;
     let engine = Engine::new(EngineOptions { sandboxes: SANDBOXES, ..EngineOptions::default() }).expect("an engine");
     // Without reuse, a sandbox has room for as long as its job runs.
     let task = json!({
