@@ -55,7 +55,7 @@ async fn random_calls_end_only_the_job_that_makes_them() {
 }
 
 /// The interfaces of the host, without those that only define types.
-const INTERFACES: [&str; 29] = [
+const INTERFACES: [&str; 30] = [
     "saggar:task/context",
     "saggar:task/log",
     "saggar:task/progress",
@@ -74,6 +74,7 @@ const INTERFACES: [&str; 29] = [
     "wasi:filesystem/types",
     "wasi:http/outgoing-handler",
     "wasi:http/types",
+    "wasi:io/error",
     "wasi:io/poll",
     "wasi:io/streams",
     "wasi:random/insecure",

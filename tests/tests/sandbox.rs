@@ -9,5 +9,4 @@ mod sandbox {
     mod printing;
     mod proposals;
     mod room;
-    mod turns;
 }

@@ -9,4 +9,8 @@ mod wall {
     mod probe;
     mod replaced;
     mod root;
+    #[expect(dead_code, reason = "the tests of tenants use the rest")]
+    #[path = "../tenants/stage.rs"]
+    mod stage;
+    mod tenants;
 }

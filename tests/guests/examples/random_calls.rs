@@ -1,5 +1,6 @@
 //! Calls every interface of the host with random values, in a random order that its argument, a number, decides. Uses the
-//! handles that it gets, and drops them at random.
+//! handles that it gets, and drops them at random. It gets none of files, sockets, requests from outside and answers to its own,
+//! so it can call none of their methods.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -7,10 +8,13 @@ use exports::saggar::task::processor::{Failure, Guest};
 use saggar::task::{context, log, progress, tasks};
 use wasip2::clocks::{monotonic_clock, wall_clock};
 use wasip2::filesystem::preopens;
+use wasip2::filesystem::types::filesystem_error_code;
 use wasip2::http::outgoing_handler;
-use wasip2::http::types::{Fields, Method, OutgoingBody, OutgoingRequest, OutgoingResponse, RequestOptions, Scheme};
+use wasip2::http::types::{
+    Fields, Method, OutgoingBody, OutgoingRequest, OutgoingResponse, RequestOptions, Scheme, http_error_code,
+};
 use wasip2::io::poll::{Pollable, poll};
-use wasip2::io::streams::{InputStream, OutputStream};
+use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 use wasip2::random::{insecure, insecure_seed, random};
 use wasip2::sockets::network::{IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress};
 use wasip2::sockets::{instance_network, ip_name_lookup, tcp_create_socket, udp_create_socket};
@@ -101,6 +105,13 @@ impl Random {
 
     fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         from.get(self.below(from.len() as u64) as usize)
+    }
+}
+
+/// Asks the host what an error means, if it is one of a stream.
+fn explain<T>(result: Result<T, StreamError>) {
+    if let Err(StreamError::LastOperationFailed(error)) = result {
+        let _ = (error.to_debug_string(), filesystem_error_code(&error), http_error_code(&error));
     }
 }
 
@@ -231,8 +242,8 @@ impl State {
         let length = random.size();
         let Some(input) = random.pick(&self.inputs) else { return };
         match random.below(5) {
-            0 => drop(input.read(length)),
-            1 => drop(input.blocking_read(length)),
+            0 => explain(input.read(length)),
+            1 => explain(input.blocking_read(length)),
             2 => drop(input.skip(length)),
             3 => drop(input.blocking_skip(length)),
             _ => self.pollables.push(input.subscribe()),
@@ -248,10 +259,10 @@ impl State {
             // Without `check-write`, which traps.
             1 if random.is_one_in(10) => drop(output.write(&bytes)),
             1 => drop(output.check_write().and_then(|room| output.write(&bytes[..bytes.len().min(room as usize)]))),
-            2 => drop(output.blocking_write_and_flush(&bytes[..bytes.len().min(4096)])),
+            2 => explain(output.blocking_write_and_flush(&bytes[..bytes.len().min(4096)])),
             3 if random.is_one_in(10) => drop(output.blocking_write_and_flush(&bytes)),
             3 => drop(output.flush()),
-            4 => drop(output.blocking_flush()),
+            4 => explain(output.blocking_flush()),
             5 => self.pollables.push(output.subscribe()),
             6 if random.is_one_in(10) => drop(output.write_zeroes(length)),
             6 => drop(output.check_write().and_then(|room| output.write_zeroes(length.min(room)))),
@@ -342,6 +353,7 @@ impl State {
         let _ = request.set_method(&Method::Other(text.clone()));
         let _ = request.set_scheme(Some(&if random.is_one_in(2) { Scheme::Http } else { Scheme::Other(text.clone()) }));
         let _ = (request.set_authority(Some("127.0.0.1:1")), request.set_path_with_query(Some(&text)));
+        let _ = (request.method(), request.scheme(), request.authority(), request.path_with_query(), request.headers());
         if let Ok(body) = request.body() {
             self.outputs.extend(body.write());
             self.bodies.push(body);
@@ -350,12 +362,15 @@ impl State {
             0 => self.requests.push(request),
             1 => {
                 let response = OutgoingResponse::new(self.fields.pop().unwrap_or_else(Fields::new));
-                let _ = (response.set_status_code(random.number() as u16), response.body().map(drop));
+                let _ = (response.set_status_code(random.number() as u16), response.status_code());
+                let _ = (response.headers(), response.body().map(drop));
             }
             _ => {
                 let options = RequestOptions::new();
                 let _ = options.set_connect_timeout(Some(random.size()));
                 let _ = options.set_first_byte_timeout(Some(random.size()));
+                let _ = options.set_between_bytes_timeout(Some(random.size()));
+                let _ = (options.connect_timeout(), options.first_byte_timeout(), options.between_bytes_timeout());
                 if let Ok(response) = outgoing_handler::handle(request, Some(options)) {
                     drop(response.subscribe());
                     let _ = response.get().map(drop);

@@ -15,22 +15,24 @@ use saggar_worker::{AddError, Setup, Worker};
 use serde_json::{Value, json};
 
 /// The tasks of both tenants, each with its plugin and slots.
-const TASKS: [(&str, &str, u32); 8] = [
+const TASKS: [(&str, &str, u32); 9] = [
     ("chain", "chain", 1),
     ("door", "echo", 1),
     ("echo", "echo", 1),
     ("floods", "floods", 1),
     ("gated", "gated", 4),
+    ("handles", "handles", 1),
     ("memory", "memory", 2),
     ("second", "gated", 4),
     ("time", "time", 1),
 ];
 
-const GUESTS: [(&str, &str); 6] = [
+const GUESTS: [(&str, &str); 7] = [
     ("chain", guests::CHAIN),
     ("echo", guests::ECHO),
     ("floods", guests::HOSTILE_FLOODS),
     ("gated", guests::GATED),
+    ("handles", guests::HOSTILE_HANDLES),
     ("memory", guests::HOSTILE_MEMORY),
     ("time", guests::HOSTILE_TIME),
 ];
@@ -57,7 +59,7 @@ impl Fixture {
             let timeout = if task == "time" { 1.3 } else { 60.0 };
             let process = format!("plugins.{plugin}");
             // A new instance has as much memory left as the first one had.
-            let reuse = if task == "memory" { 1 } else { 100 };
+            let reuse = if matches!(task, "handles" | "memory") { 1 } else { 100 };
             // A gate looks up a job that it has not added.
             let sandbox = json!({ "reuse": reuse, "tasks": "all" });
             app.task(task, &json!({ "process": process, "worker_nums": slots, "timeout": timeout, "sandbox": sandbox }))

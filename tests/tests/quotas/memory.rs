@@ -45,6 +45,28 @@ async fn a_guest_gets_no_more_memory_than_the_tenant_has_left() {
     fixture.stop().await;
 }
 
+/// What the host keeps behind a guest's handles is memory of the tenant, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_behind_handles_count() {
+    let fixture = Fixture::new(memory(3 * MIB)).await;
+    let Fixture { acme, other, .. } = &fixture;
+    for behaviour in ["fill_fields", "fill_bodies", "fill_responses"] {
+        let (job, _) = acme.run("handles", json!([behaviour])).await;
+        let (code, details) = problem(&job);
+        assert_eq!(
+            (job.reason(), code, &details["quota"]),
+            (Some(FailureKind::OutOfMemory), "quota-exceeded", &json!("memory")),
+            "{behaviour}"
+        );
+        let (job, _) = other.run("handles", json!([behaviour])).await;
+        assert_eq!(job.status(), Status::Success, "{behaviour}: another tenant has its own limit only");
+    }
+    // The guest itself fits, and handles with little behind them.
+    let (job, _) = acme.run("handles", json!(["hold_pollables"])).await;
+    assert_eq!(job.status(), Status::Success, "{job:?}");
+    fixture.stop().await;
+}
+
 /// Instances that are kept warm count, and are given up before a guest is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn warm_instances_are_given_up_first() {

@@ -169,6 +169,7 @@ fn assert_parts(times: &[Duration], expected: &[f64]) {
 /// With one line for all computing guests, the one slot got a 201st.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slot_beside_two_hundred_of_another_task_computes_half_of_the_time() {
+    let _alone = crate::alone().await;
     let plugins = Plugins::load().await;
     let tenant = Tenant::new("a");
     let tasks = [Slots::spinning(&plugins, &tenant, "many", 200), Slots::spinning(&plugins, &tenant, "few", 2)];
@@ -177,6 +178,7 @@ async fn a_slot_beside_two_hundred_of_another_task_computes_half_of_the_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenants_compute_by_their_weights_however_many_slots_they_have() {
+    let _alone = crate::alone().await;
     let plugins = Plugins::load().await;
     let (light, heavy) = (Tenant::new("light"), Tenant::new("heavy"));
     heavy.set_weight(300);
@@ -191,6 +193,7 @@ async fn tenants_compute_by_their_weights_however_many_slots_they_have() {
 /// Calls that end within a slice would otherwise be shared by the number of slots.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_short_calls_of_one_tenant_leave_another_its_share() {
+    let _alone = crate::alone().await;
     let plugins = Plugins::load().await;
     let (many, few) = (Tenant::new("many"), Tenant::new("few"));
     let tasks = [Slots::short(&plugins, &many, "it", 200), Slots::short(&plugins, &few, "it", 8)];
@@ -198,8 +201,8 @@ async fn a_thousand_short_calls_of_one_tenant_leave_another_its_share() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes half a minute and prints; run it alone: cargo test -p saggar-tests --test sandbox -- --ignored --nocapture turns"]
-async fn ten_seconds_of_sharing() {
+async fn tenants_compute_by_their_weights_over_ten_seconds() {
+    let _alone = crate::alone().await;
     let plugins = Plugins::load().await;
     let (light, heavy) = (Tenant::new("light"), Tenant::new("heavy"));
     heavy.set_weight(300);
@@ -211,6 +214,8 @@ async fn ten_seconds_of_sharing() {
         let tasks = [slots(&plugins, &light, "it", 100), slots(&plugins, &heavy, "it", 4)];
         let parts = parts(&plugins.compute(&tasks, 5_000).await);
         println!("{what}: {:.3} and {:.3} of the time; by weight it is 0.250 and 0.750", parts[0], parts[1]);
-        assert!((parts[1] / 0.75 - 1.0).abs() < 0.05);
+        for (part, weight) in parts.iter().zip([0.25, 0.75]) {
+            assert!((part / weight - 1.0).abs() < 0.05, "{what}: {parts:.3?}");
+        }
     }
 }

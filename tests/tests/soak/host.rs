@@ -73,11 +73,15 @@ impl SoakHost {
 
     /// Returns what has been used so far.
     pub(super) async fn usage(&self) -> Usage {
-        let tenants = self.tenants().await;
+        let (metrics, tenants) = (self.metrics().await, self.tenants().await);
         let at = Instant::now();
-        let name = |tenant: &Value| tenant["name"].as_str().expect("a name").to_owned();
-        let guests = tenants.iter().map(|tenant| (name(tenant), used(tenant, "cpu_seconds_per_hour"))).collect();
-        Usage { at, guests, process: self.processor_seconds() }
+        let guests = tenants.iter().map(|tenant| {
+            let name = tenant["name"].as_str().expect("a name").to_owned();
+            // The quota is of compilers, too, which are not among what tenants share by turns.
+            let computed = used(tenant, "cpu_seconds_per_hour").cast_signed() - compiled(&metrics, &name);
+            (name, computed)
+        });
+        Usage { at, guests: guests.collect(), process: self.processor_seconds() }
     }
 
     fn processor_seconds(&self) -> f64 {
@@ -184,6 +188,13 @@ impl SoakHost {
             tokio::time::sleep(POLL).await;
         }
     }
+}
+
+/// Returns for how many seconds code of tenants of this name was compiled.
+fn compiled(metrics: &str, tenant: &str) -> i64 {
+    let series = format!("saggar_tenant_compile_cpu_seconds_total{{tenant=\"{tenant}\"}} ");
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&series));
+    line.unwrap_or_else(|| panic!("no {series}")).parse().expect("a number")
 }
 
 /// Returns how much of a quota a tenant uses.

@@ -10,8 +10,9 @@ pub(super) const REMEMBERED: Duration = Duration::from_secs(55 * 60);
 #[derive(Debug, Clone)]
 pub(super) struct Usage {
     pub(super) at: Instant,
-    /// The seconds that the guests of each tenant have computed, rounded down.
-    pub(super) guests: BTreeMap<String, u64>,
+    /// The seconds that the guests of each tenant have computed, rounded, and less those for which code of removed tenants
+    /// of the same name was compiled. So only a difference of two means something.
+    pub(super) guests: BTreeMap<String, i64>,
     /// The processor time of the host's process, in seconds.
     pub(super) process: f64,
 }
@@ -49,9 +50,9 @@ impl Phase {
         let (first, last) = (self.first(), self.borders.iter().rfind(|usage| usage.at <= until));
         let last = last.filter(|last| last.at > first.at).expect("the first window ends within an hour of the start");
         let seconds = (last.at - first.at).as_secs_f64();
-        let computed = |(tenant, until): (&String, &u64)| {
+        let computed = |(tenant, until): (&String, &i64)| {
             let before = first.guests.get(tenant).copied().unwrap_or_default();
-            until.saturating_sub(before) as f64 / seconds
+            until.saturating_sub(before).max(0) as f64 / seconds
         };
         last.guests.iter().map(|entry| (entry.0.as_str(), computed(entry))).collect()
     }

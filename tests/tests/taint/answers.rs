@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
+use reqwest::{Client, Response};
 use saggar_tests::timeout::within;
+use tokio::time::Instant;
 
 use super::requests::{Sender, Template};
 use super::stage::{WORDS, token};
 
-/// An answer with everything that a client sees of it.
+/// For how long an event stream is read. The events that are kept come at once; the others, when something happens.
+const READ_FOR: Duration = Duration::from_millis(30);
+
+/// An answer with everything that a client sees of it. Of an event stream, its beginning.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -43,10 +47,22 @@ pub(super) async fn send(client: &Client, url: &str, sender: Sender, request: &T
         let headers = answer.headers().iter();
         let headers =
             headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
-        let (status, headers) = (answer.status().as_u16(), headers.collect());
-        Answer { status, headers, body: answer.text().await.unwrap_or_else(|error| panic!("{request:?}: {error:?}")) }
+        let (status, headers): (u16, Vec<(String, String)>) = (answer.status().as_u16(), headers.collect());
+        let is_stream = headers.iter().any(|(name, value)| name == "content-type" && value == "text/event-stream");
+        let body = if is_stream { beginning(answer).await } else { answer.text().await };
+        Answer { status, headers, body: body.unwrap_or_else(|error| panic!("{request:?}: {error:?}")) }
     })
     .await
+}
+
+/// Reads the beginning of an event stream.
+async fn beginning(mut answer: Response) -> reqwest::Result<String> {
+    let (mut body, until) = (Vec::new(), Instant::now() + READ_FOR);
+    while let Ok(chunk) = tokio::time::timeout_at(until, answer.chunk()).await {
+        let Some(chunk) = chunk? else { break };
+        body.extend_from_slice(&chunk);
+    }
+    Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
 impl Answer {
@@ -87,11 +103,13 @@ fn about_all(sender: Sender, request: &Template) -> bool {
     path == "/metrics" || path.starts_with("/v1/tenants") || (names_none && matches!(path, "/v1/audit" | "/v1/reload"))
 }
 
-/// Returns the texts of a request that an answer may repeat, the longest first: the path and its segments.
+/// Returns the texts of a request that an answer may repeat, the longest first: the path and its segments, and the task that
+/// the query names.
 fn sent_texts(request: &Template) -> Vec<String> {
-    let path = request.path.split('?').next().unwrap_or_default().to_owned();
-    let mut texts: Vec<String> = path.split('/').filter(|segment| segment.len() > 2).map(str::to_owned).collect();
-    texts.push(path);
+    let (path, query) = request.path.split_once('?').unwrap_or((request.path.as_str(), ""));
+    let task = query.split('&').filter_map(|pair| pair.strip_prefix("task="));
+    let segments = path.split('/').filter(|segment| segment.len() > 2);
+    let mut texts: Vec<String> = segments.chain(task).chain([path]).map(str::to_owned).collect();
     texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
     texts
 }

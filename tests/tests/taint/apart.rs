@@ -125,8 +125,9 @@ impl Run {
 
     fn keep_positions(&self, answer: &Answer, rng: &mut Rng) {
         let body = serde_json::from_str::<Value>(&answer.body).unwrap_or_default();
-        if let Some(next) = body["next"].as_str() {
-            self.positions().keep(next, rng);
+        let last_event = answer.body.lines().filter_map(|line| line.strip_prefix("id: ")).next_back();
+        for position in body["next"].as_str().into_iter().chain(last_event) {
+            self.positions().keep(position, rng);
         }
     }
 }

@@ -82,7 +82,7 @@ impl Template {
         let job = format!("/v1/tasks/{task}/jobs/{id}");
         let get = |path: String| (Method::GET, path, None);
         let post = |path: String| (Method::POST, path, None);
-        let (method, path, body) = match rng.u8(..32) {
+        let (method, path, body) = match rng.u8(..40) {
             0 => get(format!("/v1/jobs?limit={}", rng.u8(1..50))),
             1 => get(format!("/v1/jobs?text=WORD&limit={}", rng.u8(1..50))),
             2 => get(format!("/v1/jobs?after={}", positions.any(rng))),
@@ -114,6 +114,13 @@ impl Template {
                 format!("/v1/tasks/{task}/jobs/batch"),
                 Some(json!({ "jobs": vec![added(rng); rng.usize(1..4)] })),
             ),
+            29 => post(format!("{job}/redeliver")),
+            30 if rng.bool() => get(format!("{job}/events")),
+            30 => get(format!("{job}/events?after={}", positions.any(rng))),
+            31 => get(format!("/v1/events?task={task}")),
+            32 => get(format!("/v1/events?after={}", positions.any(rng))),
+            33 => get(format!("{job}/logs?follow=true")),
+            34 => get(if rng.bool() { "/healthz" } else { "/openapi.json" }.to_owned()),
             _ => (Method::POST, format!("/v1/tasks/{task}/jobs"), Some(added(rng))),
         };
         let mut headers = Vec::new();
@@ -161,5 +168,26 @@ pub(super) fn subject(sender: Sender, rng: &mut Rng) -> &'static str {
         (0, _) => NOBODY,
         (1..=4, _) | (_, None) => rng.choice(WORDS).expect("a word"),
         (_, Some(own)) => own,
+    }
+}
+
+/// Returns whether a path is one of a route of the OpenAPI document.
+fn is_of(route: &str, path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    let (route, path): (Vec<&str>, Vec<&str>) = (route.split('/').collect(), path.split('/').collect());
+    route.len() == path.len() && route.iter().zip(&path).all(|(of, is)| of.starts_with('{') || of == is)
+}
+
+#[test]
+fn every_route_is_asked() {
+    let document: Value = serde_json::from_str(saggar::api::openapi()).expect("JSON");
+    let (mut rng, positions) = (Rng::with_seed(1), Positions::default());
+    let asked: Vec<Template> = (0..20_000).map(|_| Template::random(&mut rng, &positions)).collect();
+    for (route, methods) in document["paths"].as_object().expect("paths") {
+        for method in methods.as_object().expect("methods").keys() {
+            let is_it =
+                |asked: &Template| asked.method.as_str().eq_ignore_ascii_case(method) && is_of(route, &asked.path);
+            assert!(asked.iter().any(is_it), "{method} {route} is never asked");
+        }
     }
 }

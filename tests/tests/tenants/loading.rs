@@ -90,7 +90,7 @@ async fn a_tenant_that_compiles_for_long_holds_up_no_other() {
     server.stop();
 }
 
-/// The files of a tenant can also be slow to read: here, its directory cannot be read at all at first.
+/// Two tenants may have the same directory.
 #[tokio::test(flavor = "multi_thread")]
 async fn tenants_with_the_same_files_share_nothing_but_compiled_code() {
     let operator = Operator::new(&["acme", "globex"]);

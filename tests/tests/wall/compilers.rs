@@ -3,7 +3,9 @@
 use std::fs;
 use std::process::Command;
 
+use saggar_tests::crafted::distinct;
 use saggar_tests::guests;
+use saggar_tests::timeout::within_compile_time;
 use serde_json::json;
 
 use super::probe::Probe;
@@ -34,6 +36,27 @@ async fn a_hardened_host_compiles_new_plugins() {
     probe.app.write("plugins/another.wasm", "no component");
     let refused = probe.server.act("/v1/reload").await;
     assert_eq!(refused.status, 409, "{refused:?}");
+    probe.server.stop();
+}
+
+/// The launcher reports it, because the host has no compilers of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_processor_time_of_the_launchers_compilers_is_counted() {
+    const SERIES: &str = "saggar_tenant_compile_cpu_seconds_total{tenant=\"default\"} ";
+    let probe = harmless();
+    probe.app.write("tasks/another.json", json!({ "process": "plugins.another" }).to_string());
+    within_compile_time("a second of processor time", async {
+        for number in 0.. {
+            probe.app.write("plugins/another.wasm", distinct(guests::FAILING, &format!("n{number}")));
+            assert_eq!(probe.server.act("/v1/reload").await.status, 200);
+            let metrics = probe.server.text("/metrics").await;
+            let line = metrics.lines().find_map(|line| line.strip_prefix(SERIES));
+            if line.and_then(|seconds| seconds.parse::<u64>().ok()).expect("the metric") > 0 {
+                break;
+            }
+        }
+    })
+    .await;
     probe.server.stop();
 }
 

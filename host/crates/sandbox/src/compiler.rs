@@ -5,6 +5,7 @@
 pub(crate) mod child;
 pub(crate) mod compile;
 mod confinement;
+mod cpu_time;
 pub(crate) mod encode;
 pub(crate) mod launcher;
 mod running;
@@ -16,9 +17,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, memfd_create};
+use saggar_tenant::Tenant;
 use serde::de::DeserializeOwned;
 
 use crate::text::escaped;
@@ -53,18 +55,23 @@ pub enum Compiler {
 }
 
 impl Compiler {
-    /// Compiles a component. Dropping the future kills the process.
-    pub(crate) async fn run(&self, engine: &wasmtime::Engine, bytes: Vec<u8>) -> Result<Vec<u8>, NotCompiled> {
-        match self {
+    /// Compiles a component of `payer`; of the host if there is none. Dropping the future kills the process. The payer's
+    /// processor time is counted in any case.
+    pub(crate) async fn run(
+        &self,
+        engine: &wasmtime::Engine,
+        bytes: Vec<u8>,
+        payer: Option<Arc<Tenant>>,
+    ) -> Result<Vec<u8>, NotCompiled> {
+        let starter = match self {
             Self::InProcess => {
                 let engine = engine.clone();
-                blocking(move || compile(&engine, &bytes)).await
+                return blocking(move || compile_here(&engine, &bytes, payer.as_deref())).await;
             }
-            Self::Process(program) => run_in_child(Starter::Program(program.clone()), Work::Compile, vec![bytes]).await,
-            Self::Launched(launcher) => {
-                run_in_child(Starter::Launcher(launcher.clone()), Work::Compile, vec![bytes]).await
-            }
-        }
+            Self::Process(program) => Starter::Program(program.clone()),
+            Self::Launched(launcher) => Starter::Launcher(launcher.clone()),
+        };
+        run_in_child(starter, Work::Compile, vec![bytes], payer).await
     }
 
     /// Encodes a core module as a component, which a host can load. Dropping the future kills the process.
@@ -75,8 +82,19 @@ impl Compiler {
             Self::Launched(launcher) => Starter::Launcher(launcher.clone()),
         };
         let parts = request.into_parts().map_err(|error| EncodeError::Failed(error.to_string()))?;
-        run_in_child(starter, Work::Encode, parts).await
+        run_in_child(starter, Work::Encode, parts, None).await
     }
+}
+
+/// Compiles a component in this process.
+fn compile_here(engine: &wasmtime::Engine, bytes: &[u8], payer: Option<&Tenant>) -> Result<Vec<u8>, NotCompiled> {
+    let began = Instant::now();
+    let compiled = compile(engine, bytes);
+    // Other compilations have the same threads, so the processor time of one is not known.
+    if let Some(payer) = payer {
+        payer.count_compilation(began.elapsed());
+    }
+    compiled
 }
 
 /// What starts a child process.
@@ -119,15 +137,27 @@ impl ChildError for EncodeError {
     }
 }
 
-/// Runs a child process with the parts of its input, and returns its reply.
-async fn run_in_child<R: ChildError>(starter: Starter, work: Work, input: Vec<Vec<u8>>) -> Result<Vec<u8>, R> {
+/// Runs a child process with the parts of its input, and returns its reply. Its processor time counts for `payer`.
+async fn run_in_child<R: ChildError>(
+    starter: Starter,
+    work: Work,
+    input: Vec<Vec<u8>>,
+    payer: Option<Arc<Tenant>>,
+) -> Result<Vec<u8>, R> {
     let started = blocking(move || {
         Process::start(&starter, work, &input)
             .map_err(|error| R::failed(format!("cannot start its compiler {}: {error}", starter.program().display())))
     });
     let (process, stdout) = started.await?;
     let reaped = process.0.clone();
-    let ended = blocking(move || Ok((read_reply(stdout), reaped.reap())));
+    let ended = blocking(move || {
+        let (reply, ended) = (read_reply(stdout), reaped.reap());
+        // Here, because this thread goes on when the future is dropped.
+        if let (Some(payer), Ok(ended)) = (payer, &ended) {
+            payer.count_compilation(ended.cpu);
+        }
+        Ok((reply, ended.map(|ended| ended.status)))
+    });
     match tokio::time::timeout(MAX_TIME, ended).await {
         Ok(Ok((Some(reply), _))) => reply,
         Ok(Ok((None, status))) => Err(R::failed(process.exit_reason(status))),

@@ -153,11 +153,13 @@ pub(crate) async fn compiled(engine: &Engine, path: &Path, origin: &Origin) -> R
         }
     }
     // The script runner is compiled for all tenants.
-    let _of_tenant = match origin {
-        Origin::File(_) => {
-            Some(engine.flow().tenant().hold_when_free(Quota::Compilations).await.map_err(LoadError::Quota)?)
-        }
+    let payer = match origin {
+        Origin::File(_) => Some(Arc::clone(engine.flow().tenant())),
         Origin::Own(_) => None,
+    };
+    let _of_tenant = match &payer {
+        Some(payer) => Some(payer.hold_when_free(Quota::Compilations).await.map_err(LoadError::Quota)?),
+        None => None,
     };
     let _permit = engine.0.compiling.acquire(engine.flow()).await;
     // Another load of the same bytes may have compiled them meanwhile.
@@ -165,8 +167,12 @@ pub(crate) async fn compiled(engine: &Engine, path: &Path, origin: &Origin) -> R
         CachedOrSource::Cached(compiled) => return Ok(compiled),
         CachedOrSource::Source(source) => source,
     };
+    if let Some(payer) = &payer {
+        payer.check_cpu().map_err(LoadError::Quota)?;
+    }
     let size = bytes.len() as u64;
-    let compilation = engine.0.compiler.run(&origin.runtime(&engine.0).map_err(LoadError::Link)?.wasmtime, bytes);
+    let wasmtime = &origin.runtime(&engine.0).map_err(LoadError::Link)?.wasmtime;
+    let compilation = engine.0.compiler.run(wasmtime, bytes, payer);
     let code = engine.0.compile_report.watch(path, compilation).await?;
     let (engine, origin) = (engine.clone(), origin.clone());
     blocking(move || {

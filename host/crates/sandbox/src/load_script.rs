@@ -62,6 +62,7 @@ impl Engine {
                 let of_tenant = self.flow().tenant().hold_when_free(Quota::Compilations).await;
                 let _of_tenant = of_tenant.map_err(ScriptError::Quota)?;
                 let _permit = self.0.compiling.acquire(self.flow()).await;
+                self.flow().tenant().check_cpu().map_err(ScriptError::Quota)?;
                 compile(&compiler, &flow, entry, functions, files.clone()).await
             };
             // The stripper is loaded without a permit: it may have to be compiled, which takes one.
@@ -87,9 +88,7 @@ impl Engine {
     /// Returns whose work the compiler does. Its memory does not count for the tenant: a script must not stay unloaded
     /// because of jobs that run, and the tenant's quota of compilations bounds it.
     fn flow_of_compiler(&self) -> Flow {
-        let (own, tenant) = (self.flow().tenant(), Tenant::new(Arc::clone(self.flow().tenant().name())));
-        tenant.set_weight(own.weight());
-        Flow::new(tenant, "")
+        Flow::new(Tenant::compiler_of(self.flow().tenant()), "")
     }
 }
 

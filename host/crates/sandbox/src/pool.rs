@@ -1,5 +1,7 @@
 //! Capacity for sandboxes: the maximum number, the units that one takes, and the current usage.
 
+use std::time::{Duration, Instant};
+
 use saggar_tenant::{FairPermit, FairSemaphore, Flow};
 use wasmtime::{Enabled, PoolingAllocationConfig};
 
@@ -73,7 +75,12 @@ pub(crate) fn pooling_config(capacity: u32, max_memory: u64, keep_resident: usiz
     pool
 }
 
-/// The capacity of an engine. wasmtime fails when the pool is full; this waits, and grants what becomes free by weight.
+/// What a unit of capacity is charged until it is free again. So tenants whose sandboxes stay for long do not get a whole
+/// pool before their first one is charged for its time.
+const ESTIMATE: Duration = Duration::from_millis(100);
+
+/// The capacity of an engine. wasmtime fails when the pool is full; this waits, and grants what becomes free by weight. A
+/// tenant is charged the time for which it holds units, so jobs that run long get no more of the pool than short ones.
 #[derive(Debug, Clone)]
 pub(crate) struct Capacity {
     permits: FairSemaphore,
@@ -86,11 +93,21 @@ pub(crate) struct Capacity {
 const SCARCE_PART: u32 = 4;
 
 /// The units that one sandbox holds.
-pub(crate) type CapacityPermit = FairPermit;
+pub(crate) struct CapacityPermit {
+    permit: FairPermit,
+    since: Instant,
+}
+
+impl Drop for CapacityPermit {
+    fn drop(&mut self) {
+        let units = u32::try_from(self.permit.units()).unwrap_or(u32::MAX);
+        self.permit.set_time(self.since.elapsed().saturating_mul(units));
+    }
+}
 
 impl Capacity {
     pub(crate) fn new(total: u32, is_overcommitted: bool) -> Self {
-        Self { permits: FairSemaphore::new(total as usize, 1), total, is_overcommitted }
+        Self { permits: FairSemaphore::by_time(total as usize, ESTIMATE), total, is_overcommitted }
     }
 
     /// Returns whether idle sandboxes have to release what they hold.
@@ -103,7 +120,8 @@ impl Capacity {
         if units > self.total {
             return None;
         }
-        Some(self.permits.acquire(flow, units as usize).await)
+        let permit = self.permits.acquire(flow, units as usize).await;
+        Some(CapacityPermit { permit, since: Instant::now() })
     }
 
     pub(crate) fn used(&self) -> usize {
@@ -133,6 +151,33 @@ mod tests {
         let second = of_many[0].as_mut().now_or_never().expect("the first that waited");
         drop(second);
         assert!(of_one.now_or_never().is_some_and(|permit| permit.is_some()), "it waits for all of another tenant");
+    }
+
+    #[tokio::test]
+    async fn time_counts_and_not_the_number_of_sandboxes() {
+        let capacity = Capacity::new(1, false);
+        let flows = ["long", "short"].map(|name| Flow::new(Tenant::new(name), "it"));
+        let mut held = capacity.take(&flows[0], 1).await.unwrap();
+        let mut waiting: Vec<_> =
+            [0, 0, 0, 1, 1, 1, 1].into_iter().map(|at| Some(Box::pin(capacity.take(&flows[at], 1)))).collect();
+        assert!(waiting.iter_mut().flatten().all(|waiter| waiter.as_mut().now_or_never().is_none()));
+        let mut order = Vec::new();
+        while waiting.iter().any(Option::is_some) {
+            // A sandbox of the first tenant stays for ten seconds, one of the second for a moment.
+            if order.last().is_none_or(|at| *at < 3) {
+                held.since = held.since.checked_sub(Duration::from_secs(10)).unwrap();
+            }
+            drop(held);
+            let granted = waiting.iter_mut().enumerate().find_map(|(at, waiter)| {
+                let permit = waiter.as_mut()?.as_mut().now_or_never()??;
+                *waiter = None;
+                Some((at, permit))
+            });
+            let (at, permit) = granted.expect("a sandbox gets room when another one is gone");
+            held = permit;
+            order.push(at);
+        }
+        assert_eq!(order, [0, 3, 4, 5, 6, 1, 2]);
     }
 
     #[tokio::test]

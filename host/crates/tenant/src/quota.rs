@@ -63,7 +63,7 @@ pub enum RateQuota {
     AddsPerSecond,
     /// Bytes that its guests log.
     LogBytesPerSecond,
-    /// Seconds that its guests compute.
+    /// Seconds that its guests compute, and that its code is compiled.
     CpuSecondsPerHour,
 }
 

@@ -1,6 +1,6 @@
 //! The tenant itself.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -19,6 +19,10 @@ pub struct Tenant {
     /// Levels that a store keeps, which are used instead.
     stored: [OnceLock<Arc<Level>>; Quota::ALL.len()],
     rates: [Rate; RateQuota::ALL.len()],
+    /// Microseconds of processor time for which its code was compiled.
+    compiled: AtomicU64,
+    /// The tenant whose code this one compiles; see [`Tenant::compiler_of`].
+    compiles_for: Option<Arc<Tenant>>,
     idle: [IdleSet; Quota::ALL.len()],
     changed: Notify,
     freed: Notify,
@@ -56,16 +60,28 @@ impl Tenant {
 
     /// Creates a tenant without quotas.
     pub fn new(name: impl Into<Arc<str>>) -> Arc<Self> {
-        Arc::new(Self {
-            name: name.into(),
-            weight: AtomicU32::new(Self::DEFAULT_WEIGHT),
+        Arc::new(Self::unshared(name.into(), Self::DEFAULT_WEIGHT, None))
+    }
+
+    /// Creates what compiles code of `tenant` in a sandbox: it has the tenant's name and weight, and no quotas, so its
+    /// memory does not count for the tenant. Its processor time does.
+    pub fn compiler_of(tenant: &Arc<Self>) -> Arc<Self> {
+        Arc::new(Self::unshared(Arc::clone(&tenant.name), tenant.weight(), Some(Arc::clone(tenant))))
+    }
+
+    fn unshared(name: Arc<str>, weight: u32, compiles_for: Option<Arc<Self>>) -> Self {
+        Self {
+            name,
+            weight: AtomicU32::new(weight),
             levels: std::array::from_fn(|_| Arc::default()),
             stored: std::array::from_fn(|_| OnceLock::new()),
             rates: RateQuota::ALL.map(|quota| Rate::new(quota.period())),
+            compiled: AtomicU64::new(0),
+            compiles_for,
             idle: std::array::from_fn(|_| IdleSet::default()),
             changed: Notify::new(),
             freed: Notify::new(),
-        })
+        }
     }
 
     /// Returns its name.
@@ -168,9 +184,22 @@ impl Tenant {
 
     /// Counts time that a guest has computed.
     pub fn count_cpu(&self, time: Duration) {
-        // Rounded: many calls take less than one.
-        let micros = u64::try_from((time.as_nanos() + 500) / 1_000).unwrap_or(u64::MAX);
-        self.rate(RateQuota::CpuSecondsPerHour).count(micros, elapsed());
+        match &self.compiles_for {
+            Some(tenant) => tenant.count_compilation(time),
+            None => self.rate(RateQuota::CpuSecondsPerHour).count(micros(time), elapsed()),
+        }
+    }
+
+    /// Counts processor time for which code of the tenant was compiled. It is part of the time that guests compute,
+    /// because the tenant decides about both.
+    pub fn count_compilation(&self, time: Duration) {
+        self.compiled.fetch_add(micros(time), Ordering::Relaxed);
+        self.rate(RateQuota::CpuSecondsPerHour).count(micros(time), elapsed());
+    }
+
+    /// Returns for how much processor time its code was compiled so far.
+    pub fn compile_time(&self) -> Duration {
+        Duration::from_micros(self.compiled.load(Ordering::Relaxed))
     }
 
     /// Fails if guests have computed as long as they may; the error says when they may again.
@@ -201,6 +230,11 @@ impl Tenant {
         // The variants are the indices.
         &self.rates[quota as usize]
     }
+}
+
+/// Returns a time in microseconds. Rounded, because many calls take less than one.
+fn micros(time: Duration) -> u64 {
+    u64::try_from((time.as_nanos() + 500) / 1_000).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -268,6 +302,24 @@ mod tests {
         assert!(wait > Duration::from_secs(56 * 60) && wait <= Duration::from_secs(60 * 60), "{wait:?}");
         tenant.set_quotas(&Quotas::default());
         tenant.check_cpu().unwrap();
+    }
+
+    #[test]
+    fn the_time_of_compilers_counts_and_their_memory_does_not() {
+        let tenant = Tenant::new("acme");
+        tenant.set_weight(7);
+        tenant.set_quotas(&Quotas { cpu_seconds_per_hour: Some(3), memory: Some(1), ..Quotas::default() });
+        let compiler = Tenant::compiler_of(&tenant);
+        assert_eq!((compiler.name(), compiler.weight()), (tenant.name(), 7));
+        drop(compiler.hold(Quota::Memory, 1 << 20).unwrap());
+        tenant.count_cpu(Duration::from_secs(1));
+        compiler.count_cpu(Duration::from_millis(1_500));
+        tenant.check_cpu().unwrap();
+        tenant.count_compilation(Duration::from_millis(500));
+        assert_eq!(used(&tenant, "cpu_seconds_per_hour"), (3, Some(3)));
+        assert_eq!(tenant.compile_time(), Duration::from_secs(2));
+        tenant.check_cpu().unwrap_err();
+        compiler.check_cpu().unwrap();
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The process that starts compilers for a host that cannot start programs any more. The host starts it before it
-//! confines itself, sends it the files of each compiler through a socket, and gets its exit status back. It can start
+//! confines itself, sends it the files of each compiler through a socket, and gets back how it has ended. It can start
 //! this program and nothing else, and has no network and no files to write.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use rustix::net::{
 use saggar_harden::{Role, Walls, confine};
 
 use super::child::Work;
-use super::running::{CompilerFiles, Running, spawn, status_message};
+use super::running::{self, CompilerFiles, ProcessEnd, Running, end_message, spawn};
 
 /// The argument that runs the program for this.
 pub(super) const ARGUMENT: &str = "launch-compilers";
@@ -142,7 +142,7 @@ fn start(request: Request, place: Place) {
     };
     let started = std::thread::Builder::new().name("compiler".to_owned()).spawn(serve);
     if let (Err(error), Ok(mut control)) = (started, control) {
-        let _ = control.write_all(&status_message(&Err(error)));
+        let _ = control.write_all(&end_message(&Err(error)));
     }
 }
 
@@ -239,23 +239,20 @@ fn receive(socket: impl AsFd) -> io::Result<Received> {
 fn serve(Request { work, files, mut control }: Request) {
     let ended = spawn(Path::new(PROGRAM), work, files).and_then(|child| wait(child, &control));
     // If the host has gone, the result is not needed.
-    let _ = control.write_all(&status_message(&ended));
+    let _ = control.write_all(&end_message(&ended));
 }
 
-fn wait(mut child: Child, mut control: &UnixStream) -> io::Result<ExitStatus> {
+fn wait(mut child: Child, mut control: &UnixStream) -> io::Result<ProcessEnd> {
     control.set_read_timeout(Some(STEP))?;
     loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
+        if let Some(ended) = running::try_wait(&mut child)? {
+            return Ok(ended);
         }
         // The host writes nothing; it closes its end of the stream.
         match control.read(&mut [0]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Ok(_) | Err(_) => {
-                child.kill()?;
-                return child.wait();
-            }
+            Ok(_) | Err(_) => return running::kill(&mut child),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::child::Work;
+use super::cpu_time;
 
 /// Threads of one compilation; each needs its own memory.
 const THREADS: usize = 4;
@@ -30,11 +31,19 @@ pub(super) struct CompilerFiles {
     pub(super) errors: OwnedFd,
 }
 
+/// How a child process has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ProcessEnd {
+    pub(super) status: ExitStatus,
+    /// The processor time of all its threads.
+    pub(super) cpu: Duration,
+}
+
 /// A running child process.
 pub(super) enum Running {
     /// Of this process.
     Child(Mutex<Child>),
-    /// Of the launcher, which kills it when this stream is closed, and writes its exit status to it.
+    /// Of the launcher, which kills it when this stream is closed, and writes to it how it has ended.
     Launched(UnixStream),
 }
 
@@ -70,59 +79,86 @@ impl Running {
         }
     }
 
-    /// Waits for the exit of a process whose reply is complete or truncated, and returns the exit status. Kills a process
+    /// Waits for the exit of a process whose reply is complete or truncated, and returns how it has ended. Kills a process
     /// that closed its output but does not exit.
-    pub(super) fn reap(&self) -> io::Result<ExitStatus> {
+    pub(super) fn reap(&self) -> io::Result<ProcessEnd> {
         match self {
             Self::Child(child) => reap(child),
             Self::Launched(control) => {
                 control.set_read_timeout(Some(EXIT_TIME))?;
-                match read_status(control) {
+                match read_end(control) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         self.kill();
-                        read_status(control)
+                        read_end(control)
                     }
-                    status => status,
+                    ended => ended,
                 }
             }
         }
     }
 }
 
-fn reap(child: &Mutex<Child>) -> io::Result<ExitStatus> {
+fn reap(child: &Mutex<Child>) -> io::Result<ProcessEnd> {
     const STEP: Duration = Duration::from_millis(5);
     for _ in 0..EXIT_TIME.as_millis() / STEP.as_millis() {
-        if let Some(status) = child.lock().try_wait()? {
-            return Ok(status);
+        if let Some(ended) = try_wait(&mut child.lock())? {
+            return Ok(ended);
         }
         std::thread::sleep(STEP);
     }
-    let mut child = child.lock();
+    kill(&mut child.lock())
+}
+
+/// Returns how a child process has ended; `None` if it runs.
+pub(super) fn try_wait(child: &mut Child) -> io::Result<Option<ProcessEnd>> {
+    // First, because its clock is gone when the exit status was taken.
+    let cpu = cpu_of(child);
+    Ok(child.try_wait()?.map(|status| ProcessEnd { status, cpu }))
+}
+
+/// Kills a child process; without effect if it has exited. Returns how it has ended.
+pub(super) fn kill(child: &mut Child) -> io::Result<ProcessEnd> {
     child.kill()?;
-    child.wait()
+    let cpu = cpu_of(child);
+    Ok(ProcessEnd { status: child.wait()?, cpu })
+}
+
+fn cpu_of(child: &Child) -> Duration {
+    cpu_time::of_process(child.id()).unwrap_or_default()
 }
 
 /// The first byte of the launcher's message about a child process.
 const EXITED: u8 = 0;
 const NOT_STARTED: u8 = 1;
 
+/// Bytes of the launcher's message: its kind, a number, and the microseconds of processor time.
+const MESSAGE: usize = 1 + 4 + 8;
+
 /// Returns the launcher's message about the end of a child process, or about why it has none.
-pub(super) fn status_message(ended: &io::Result<ExitStatus>) -> [u8; 5] {
-    let (kind, number) = match ended {
-        Ok(status) => (EXITED, status.into_raw()),
-        Err(error) => (NOT_STARTED, error.raw_os_error().unwrap_or(0)),
+pub(super) fn end_message(ended: &io::Result<ProcessEnd>) -> [u8; MESSAGE] {
+    let (kind, number, cpu) = match ended {
+        Ok(ProcessEnd { status, cpu }) => (EXITED, status.into_raw(), *cpu),
+        Err(error) => (NOT_STARTED, error.raw_os_error().unwrap_or(0), Duration::ZERO),
     };
-    let [a, b, c, d] = number.to_le_bytes();
-    [kind, a, b, c, d]
+    let micros = u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX);
+    let mut message = [kind; MESSAGE];
+    message[1..5].copy_from_slice(&number.to_le_bytes());
+    message[5..].copy_from_slice(&micros.to_le_bytes());
+    message
 }
 
-fn read_status(mut control: &UnixStream) -> io::Result<ExitStatus> {
-    let mut message = [0; 5];
-    control.read_exact(&mut message)?;
-    let [kind, number @ ..] = message;
-    match (kind, i32::from_le_bytes(number)) {
-        (EXITED, raw) => Ok(ExitStatus::from_raw(raw)),
-        (_, code) => Err(io::Error::from_raw_os_error(code)),
+fn read_end(mut control: &UnixStream) -> io::Result<ProcessEnd> {
+    let (mut kind, mut number, mut micros) = ([0; 1], [0; 4], [0; 8]);
+    for part in [&mut kind[..], &mut number[..], &mut micros[..]] {
+        control.read_exact(part)?;
+    }
+    let number = i32::from_le_bytes(number);
+    match kind {
+        [EXITED] => {
+            let cpu = Duration::from_micros(u64::from_le_bytes(micros));
+            Ok(ProcessEnd { status: ExitStatus::from_raw(number), cpu })
+        }
+        _ => Err(io::Error::from_raw_os_error(number)),
     }
 }
 
@@ -132,16 +168,18 @@ mod tests {
 
     use super::*;
 
-    fn received(ended: io::Result<ExitStatus>) -> io::Result<ExitStatus> {
+    fn received(ended: io::Result<ProcessEnd>) -> io::Result<ProcessEnd> {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
-        ours.write_all(&status_message(&ended)).unwrap();
-        read_status(&theirs)
+        ours.write_all(&end_message(&ended)).unwrap();
+        read_end(&theirs)
     }
 
     #[test]
     fn the_end_of_a_process_arrives_as_it_was() {
-        let killed = ExitStatus::from_raw(libc::SIGXCPU);
-        assert_eq!(received(Ok(killed)).unwrap().signal(), Some(libc::SIGXCPU));
+        let killed =
+            ProcessEnd { status: ExitStatus::from_raw(libc::SIGXCPU), cpu: Duration::from_micros(120_000_007) };
+        assert_eq!(received(Ok(killed)).unwrap(), killed);
+        assert_eq!(killed.status.signal(), Some(libc::SIGXCPU));
         let refused = received(Err(io::Error::from_raw_os_error(libc::EAGAIN))).unwrap_err();
         assert_eq!(refused.raw_os_error(), Some(libc::EAGAIN));
     }
@@ -151,5 +189,17 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(theirs);
         assert_eq!(Running::Launched(ours).reap().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn the_processor_time_of_a_process_is_known_when_it_has_ended() {
+        let count = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done";
+        let child = Command::new("/bin/sh").args(["-c", count]).spawn().unwrap();
+        let ended = reap(&Mutex::new(child)).unwrap();
+        assert!(ended.cpu > Duration::from_millis(1), "{ended:?}");
+        let mut killed = Command::new("/bin/sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        while cpu_of(&killed) < Duration::from_millis(20) {}
+        let ended = kill(&mut killed).unwrap();
+        assert!(ended.status.signal() == Some(libc::SIGKILL) && ended.cpu >= Duration::from_millis(20), "{ended:?}");
     }
 }
