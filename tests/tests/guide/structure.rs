@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use saggar_job::FailureKind;
 use saggar_tests::program;
 use saggar_tests::tools::tool;
 use serde_json::Value;
@@ -135,6 +136,14 @@ fn the_reference_has_every_key_of_a_task_file() {
     };
     let missing: Vec<_> = all.iter().filter(|key| !is_there(key)).collect();
     assert!(missing.is_empty(), "docs/tasks.md lacks {missing:?}");
+}
+
+#[test]
+fn the_guide_has_every_reason_of_a_failure() {
+    let page = read(&source().join("errors.md"));
+    for reason in FailureKind::ALL.map(FailureKind::name) {
+        assert!(page.contains(&format!("\n| `{reason}` |")), "errors.md lacks {reason}");
+    }
 }
 
 #[test]
