@@ -12,9 +12,9 @@ use saggar_sandbox::{Allocator, CompileReport, CompileState, Compiler, Engine, E
 use saggar_tenant::Tenant;
 
 use crate::app::{App, Definitions, StartError};
+use crate::app_location::{AppLocation, EnvValues};
 use crate::env_allow::EnvAllow;
 use crate::host::{CheckConfiguration, DEFAULT_KEEP_BYTES, Host, HostParts, ProblemReporter};
-use crate::place::{AppPlace, EnvValues};
 use crate::reloads::ConfigurationCheck;
 use crate::script_runner::{SCRIPT_RUNNER, TYPE_STRIPPER};
 use crate::store::StoreChoice;
@@ -167,8 +167,8 @@ impl HostBuilder {
     }
 
     /// Returns where the app is.
-    fn place(&self) -> AppPlace {
-        AppPlace::of_app(self.app_dir.clone(), self.env_allow.clone(), self.env_values.clone())
+    fn place(&self) -> AppLocation {
+        AppLocation::of_app(self.app_dir.clone(), self.env_allow.clone(), self.env_values.clone())
     }
 
     fn engine(&self, definitions: &Definitions) -> Result<Engine, StartError> {

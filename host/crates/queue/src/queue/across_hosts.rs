@@ -8,7 +8,7 @@ use saggar_job::{Failure, JobId, LogSource, Outcome, Problem, Status, SystemCloc
 use tokio::time::{Instant, timeout};
 
 use crate::{Lane, LogLine, NewJob, Queue, Rules, TaskQueue, WaitError};
-use saggar_store::conformance::SharedPlace;
+use saggar_store::conformance::SharedLocation;
 
 /// Two hosts with the same task. The test's clock advances when all tasks wait for it.
 struct Hosts {
@@ -18,7 +18,7 @@ struct Hosts {
 
 impl Hosts {
     async fn new(seed: u64, rules: Rules) -> Self {
-        let shared = SharedPlace::new(seed);
+        let shared = SharedLocation::new(seed);
         let queues = [shared.join(), shared.join()].map(|store| Queue::new(store, Arc::new(SystemClock)));
         let key = TaskKey::new("default", "shared");
         let one = queues[0].open(key.clone(), rules.clone()).await.unwrap();

@@ -28,16 +28,16 @@ pub struct Shared;
 #[async_trait]
 impl Locations for Shared {
     async fn fresh(&self) -> Box<dyn Location> {
-        Box::new(SharedPlace::new(0))
+        Box::new(SharedLocation::new(0))
     }
 }
 
 /// The location of one shared store, in memory.
-pub struct SharedPlace {
+pub struct SharedLocation {
     state: Arc<SharedState>,
 }
 
-impl SharedPlace {
+impl SharedLocation {
     /// Creates an empty location; `seed` determines which hints are lost.
     pub fn new(seed: u64) -> Self {
         let hosts = Hosts { chance: fastrand::Rng::with_seed(seed), ..Hosts::default() };
@@ -55,7 +55,7 @@ impl SharedPlace {
 }
 
 #[async_trait]
-impl Location for SharedPlace {
+impl Location for SharedLocation {
     async fn open(&mut self) -> Arc<dyn Store> {
         let mut hosts = self.state.hosts.lock();
         let last = hosts.last;
