@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use opentelemetry::global::BoxedTracer;
 use saggar_definition::Diagnostic;
-use saggar_job::{Clock, SystemClock, TaskKey};
+use saggar_job::TaskKey;
 use saggar_queue::Queue;
 use saggar_sandbox::{Allocator, CompileReport, CompileState, Compiler, Engine, EngineError, EngineOptions};
 use saggar_tenant::Tenant;
@@ -236,9 +236,9 @@ impl HostBuilder {
 
     /// Opens the store; returns what all apps of the process share.
     pub(crate) async fn start(&self, engine: Engine) -> Result<HostParts, StartError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = self.store.open(&self.app_dir).await?;
         store.set_keep_bytes(self.keep_bytes);
+        let clock = store.clock();
         let queue = Queue::new(store, clock.clone());
         Ok(HostParts { engine, queue, clock, tracer: self.tracer.clone(), report: self.report.clone() })
     }
