@@ -10,8 +10,8 @@ use saggar_job::{CodeFile, Role};
 use saggar_sandbox::Engine;
 use saggar_worker::{Setup, Unready};
 
+use crate::app_location::AppLocation;
 use crate::code::{self, CodeFiles, LoadedCode, Wanted};
-use crate::place::AppPlace;
 
 /// A loaded app: its valid tasks with their plugins, and the problems of the other tasks.
 #[derive(Default)]
@@ -79,7 +79,7 @@ pub(crate) struct Definitions {
 
 impl Definitions {
     /// Loads the task files of an app. Blocks.
-    pub(crate) fn load(place: &AppPlace) -> Self {
+    pub(crate) fn load(place: &AppLocation) -> Self {
         let variable = |name: &str| place.variable(name);
         let saggar_definition::Loaded { catalog, diagnostics, broken } = saggar_definition::load(&place.dir, &variable);
         let broken = broken.into_iter().map(|(id, problem)| (id.folded().to_owned(), problem.into())).collect();

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use opentelemetry::global::BoxedTracer;
 use saggar_definition::Diagnostic;
-use saggar_job::{Clock, SystemClock, TaskKey};
+use saggar_job::TaskKey;
 use saggar_queue::Queue;
 use saggar_sandbox::{Allocator, CompileReport, CompileState, Compiler, Engine, EngineError, EngineOptions};
 use saggar_tenant::Tenant;
 
 use crate::app::{App, Definitions, StartError};
+use crate::app_location::{AppLocation, EnvValues};
 use crate::env_allow::EnvAllow;
 use crate::host::{CheckConfiguration, DEFAULT_KEEP_BYTES, Host, HostParts, ProblemReporter};
-use crate::place::{AppPlace, EnvValues};
 use crate::reloads::ConfigurationCheck;
 use crate::script_runner::{SCRIPT_RUNNER, TYPE_STRIPPER};
 use crate::store::StoreChoice;
@@ -167,8 +167,8 @@ impl HostBuilder {
     }
 
     /// Returns where the app is.
-    fn place(&self) -> AppPlace {
-        AppPlace::of_app(self.app_dir.clone(), self.env_allow.clone(), self.env_values.clone())
+    fn place(&self) -> AppLocation {
+        AppLocation::of_app(self.app_dir.clone(), self.env_allow.clone(), self.env_values.clone())
     }
 
     fn engine(&self, definitions: &Definitions) -> Result<Engine, StartError> {
@@ -236,9 +236,9 @@ impl HostBuilder {
 
     /// Opens the store; returns what all apps of the process share.
     pub(crate) async fn start(&self, engine: Engine) -> Result<HostParts, StartError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = self.store.open(&self.app_dir).await?;
         store.set_keep_bytes(self.keep_bytes);
+        let clock = store.clock();
         let queue = Queue::new(store, clock.clone());
         Ok(HostParts { engine, queue, clock, tracer: self.tracer.clone(), report: self.report.clone() })
     }

@@ -15,9 +15,9 @@ use saggar_tenant::Tenant;
 use saggar_worker::Worker;
 
 use crate::app::App;
+use crate::app_location::AppLocation;
 use crate::loading::Loading;
 use crate::meters;
-use crate::place::AppPlace;
 use crate::reloads::{ConfigurationCheck, Reloads};
 
 /// The default limit of all jobs in bytes. Most machines have that much memory, in case the store is in memory.
@@ -62,7 +62,7 @@ pub struct Host {
     pub(crate) worker: Worker,
     /// The owner of the app: of a single app, the tenant `default`.
     pub(crate) tenant: Arc<Tenant>,
-    pub(crate) place: Arc<RwLock<Arc<AppPlace>>>,
+    pub(crate) place: Arc<RwLock<Arc<AppLocation>>>,
     pub(crate) app: Arc<RwLock<Arc<App>>>,
     /// Whether its tasks are open.
     pub(crate) opened: Loading,
@@ -81,7 +81,7 @@ impl Host {
     pub(crate) fn new(
         parts: &HostParts,
         tenant: Arc<Tenant>,
-        place: AppPlace,
+        place: AppLocation,
         app: App,
         check_configuration: CheckConfiguration,
     ) -> Self {
@@ -132,12 +132,12 @@ impl Host {
     }
 
     /// Returns where the app is loaded from.
-    pub(crate) fn place(&self) -> Arc<AppPlace> {
+    pub(crate) fn place(&self) -> Arc<AppLocation> {
         self.place.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sets where the app is loaded from at the next reload.
-    pub(crate) fn set_place(&self, place: AppPlace) {
+    pub(crate) fn set_place(&self, place: AppLocation) {
         *self.place.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(place);
     }
 

@@ -37,6 +37,7 @@ extern crate self as saggar;
 mod config;
 
 mod app;
+mod app_location;
 mod builder;
 mod code;
 mod env_allow;
@@ -45,7 +46,6 @@ mod job_view;
 mod jobs;
 mod loading;
 mod meters;
-mod place;
 mod reload;
 mod reload_view;
 mod reloads;

@@ -9,9 +9,9 @@ use saggar_job::{TaskKey, Timestamp};
 use saggar_worker::TaskChanges;
 
 use crate::app::{App, Definitions, StartError, min_capacity};
+use crate::app_location::AppLocation;
 use crate::host::{Host, ProblemReporter};
 use crate::meters;
-use crate::place::AppPlace;
 use crate::reloads::{ConfigurationCheck, LastReload, ReloadError, ReloadResult, ReloadStatus, Reloaded};
 
 /// How many changed names a line of the log has.
@@ -125,7 +125,7 @@ impl Host {
     }
 
     /// Reads the task files, and the embedder's files.
-    async fn read_files(&self, place: &Arc<AppPlace>) -> (Definitions, ConfigurationCheck) {
+    async fn read_files(&self, place: &Arc<AppLocation>) -> (Definitions, ConfigurationCheck) {
         let (check, place) = (self.check_configuration.clone(), place.clone());
         self.read(move || (Definitions::load(&place), check())).await
     }

@@ -24,10 +24,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Definitions, StartError};
+use crate::app_location::{AppLocation, EnvValues};
 use crate::builder::{HostBuilder, MAX_SANDBOXES};
 use crate::host::{self, Health, Host, HostParts};
 use crate::meters;
-use crate::place::{AppPlace, EnvValues};
 use crate::reloads::{ConfigurationCheck, Reloads};
 use crate::service;
 
@@ -149,8 +149,8 @@ impl HostBuilder {
 }
 
 /// Returns where the app of a tenant is.
-fn place(settings: &TenantSettings, env_values: &EnvValues) -> AppPlace {
-    AppPlace::of_tenant(settings.dir.clone(), settings.env_allow.clone(), env_values.clone())
+fn place(settings: &TenantSettings, env_values: &EnvValues) -> AppLocation {
+    AppLocation::of_tenant(settings.dir.clone(), settings.env_allow.clone(), env_values.clone())
 }
 
 impl Tenants {

@@ -131,9 +131,9 @@ async fn ids() {
 }
 
 #[tokio::test]
-async fn telling() {
-    let task = json!({ "process": "plugins.echo", "event": { "next": "plugins.telling#problem" } });
-    let app = App::new().plugin("echo", built::ECHO).plugin("telling", built::TELLING).task("it", &task);
+async fn faulty() {
+    let task = json!({ "process": "plugins.echo", "event": { "next": "plugins.faulty#problem" } });
+    let app = App::new().plugin("echo", built::ECHO).plugin("faulty", built::FAULTY).task("it", &task);
     let host = TestHost::start(app).await;
     assert_eq!(host.try_add("it", json!([])).await, Err("next-failed".into()));
     host.shutdown().await;
@@ -141,8 +141,8 @@ async fn telling() {
 
 #[tokio::test]
 async fn output_of_next_is_in_the_log_of_the_job_that_got_its_id() {
-    let task = json!({ "process": "plugins.echo", "event": { "next": "plugins.telling#problem-once" } });
-    let app = App::new().plugin("echo", built::ECHO).plugin("telling", built::TELLING).task("it", &task);
+    let task = json!({ "process": "plugins.echo", "event": { "next": "plugins.faulty#problem-once" } });
+    let app = App::new().plugin("echo", built::ECHO).plugin("faulty", built::FAULTY).task("it", &task);
     let host = TestHost::start(app).await;
     assert_eq!(host.try_add("it", json!([])).await, Err("next-failed".into()));
     let numbered = NewJob { id: Some(JobId(7)), ..NewJob::new("[]") };

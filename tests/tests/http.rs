@@ -12,6 +12,7 @@ mod http {
     mod looking;
     mod numbers;
     mod operators;
+    mod routes;
     mod slow_next;
     mod stage;
     mod stopping;

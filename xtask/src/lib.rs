@@ -3,8 +3,8 @@
 //! `guests` builds components, and `languages` those that are not in Rust; `cargo` starts an inner cargo without the environment
 //! of the outer one; `examples` installs the examples' components into the apps; `demo` runs them; `script_runner` rebuilds and
 //! checks the component that runs scripts, also with the tests that `test262` fetches; `suite` runs all tests after `tools` has
-//! installed the programs that they need; `dependencies` checks licences and versions; `sources` parses the workspace, and
-//! `structure` counts its parts and finds import cycles.
+//! installed the programs that they need; `dependencies` checks licences and versions; `sources` parses the workspace,
+//! `structure` counts its parts and finds import cycles, and `renames` reads the former names in the changelog.
 
 #![expect(clippy::print_stderr, reason = "the user of a command line tool reads it")]
 
@@ -13,6 +13,7 @@ pub mod dependencies;
 pub mod examples;
 pub mod guests;
 pub mod languages;
+pub mod renames;
 pub mod script_runner;
 pub mod sources;
 pub mod structure;

@@ -25,7 +25,7 @@ usage: cargo demo             builds the examples and the host, and shows them a
        cargo xtask dependencies
                               checks the licences, sources and versions of what is depended on
        cargo xtask structure [ROOT]
-                              prints the sizes of the crates, their import cycles, repeated and invented names";
+                              prints the sizes of the crates, their import cycles, repeated and former names";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::renames;
 use crate::sources::{self, Crate, Source};
 
+mod former_names;
 mod imports;
 mod items;
-mod words;
 
-pub use words::Found;
+pub use former_names::Found;
 
 /// The maximum number of folders between a crate's `src` and a file.
 pub const DEEPEST: usize = 3;
@@ -45,8 +46,8 @@ pub struct Structure {
     pub shapes: Vec<Shape>,
     /// Files with more than [`DEEPEST`] folders between them and `src`.
     pub deep_files: Vec<PathBuf>,
-    /// Invented words that are identifiers.
-    pub invented: Vec<Found>,
+    /// Former names that are identifiers.
+    pub former_names: Vec<Found>,
 }
 
 impl Structure {
@@ -56,7 +57,7 @@ impl Structure {
         Ok(Self {
             shapes: sources::crates(root)?.iter().map(|of| Shape::of(of, &files)).collect(),
             deep_files: files.iter().filter(|file| is_deep(&file.path)).map(|file| file.path.clone()).collect(),
-            invented: words::invented(&files)?,
+            former_names: former_names::find(&renames::read()?, &files)?,
         })
     }
 }
@@ -158,10 +159,10 @@ impl Structure {
                 writeln!(f, "  {}: {function}", shape.name)?;
             }
         }
-        let uses: usize = self.invented.iter().map(|found| found.count).sum();
-        writeln!(f, "\ninvented words: {}, {uses} times", self.invented.len())?;
-        for Found { word, count, usual } in &self.invented {
-            writeln!(f, "  {word} {count} (usual: {usual})")?;
+        let uses: usize = self.former_names.iter().map(|found| found.count).sum();
+        writeln!(f, "\nformer names: {}, {uses} times", self.former_names.len())?;
+        for Found { former, count, present } in &self.former_names {
+            writeln!(f, "  {former} {count} (now: {present})")?;
         }
         Ok(())
     }

@@ -9,9 +9,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// An empty directory in which `saggar new` is called.
-struct Place(TempDir);
+struct EmptyDir(TempDir);
 
-impl Place {
+impl EmptyDir {
     fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary directory"))
     }
@@ -67,7 +67,7 @@ fn every_template_is_filled_in_completely() {
     let languages = ["rust", "js", "python", "c", "go"];
     let of_language = languages.iter().flat_map(|lang| ["app", "plugin"].map(|what| vec![what, "it", "--lang", *lang]));
     for arguments in of_language.chain([vec!["app", "it"]]) {
-        let place = Place::new();
+        let place = EmptyDir::new();
         let (files, next) = place.created(&arguments);
         assert!(!next.is_empty());
         let tree = tree(&place.path("it"));
@@ -86,7 +86,7 @@ fn every_template_is_filled_in_completely() {
 
 #[test]
 fn an_app_has_a_task_with_a_script() {
-    let place = Place::new();
+    let place = EmptyDir::new();
     let (mut files, _) = place.created(&["app", "shop"]);
     files.sort();
     let expected = [
@@ -107,7 +107,7 @@ fn an_app_has_a_task_with_a_script() {
 
 #[test]
 fn nothing_is_ever_replaced() {
-    let place = Place::new();
+    let place = EmptyDir::new();
     place.created(&["app", "shop"]);
     let before = tree(&place.path("shop"));
     let again = place.saggar(&["new", "app", "shop"]);
@@ -124,7 +124,7 @@ fn nothing_is_ever_replaced() {
 
 #[test]
 fn wrong_names_and_places_are_refused() {
-    let place = Place::new();
+    let place = EmptyDir::new();
     for (arguments, expected) in [
         (&["app", "../shop"][..], "invalid name `"),
         (&["app", "Shop"], "invalid name `"),
@@ -142,7 +142,7 @@ fn wrong_names_and_places_are_refused() {
 
 /// Runs the commands that `saggar new app` prints, and then the tests of the template's sources.
 fn builds_runs_and_passes(lang: &str, test: Option<&str>) {
-    let place = Place::new();
+    let place = EmptyDir::new();
     let (_, next) = place.created(&["app", "shop", "--lang", lang]);
     let said = place.shell(&next.join("\n"));
     let lines: Vec<_> = said.lines().collect();
@@ -155,7 +155,7 @@ fn builds_runs_and_passes(lang: &str, test: Option<&str>) {
 
 /// Runs the commands that `saggar new plugin` prints, for a plugin in no app: they build it, test it and call it.
 fn builds_alone(lang: &str) {
-    let place = Place::new();
+    let place = EmptyDir::new();
     let (_, next) = place.created(&["plugin", "say-hello", "--lang", lang]);
     let said = place.shell(&next.join("\n"));
     assert_eq!(said.lines().last(), Some("\"Hello, Ada!\""), "{said}");
@@ -166,7 +166,7 @@ fn builds_alone(lang: &str) {
 #[test]
 fn a_script_runs_and_passes_its_tests() {
     builds_runs_and_passes("script", None);
-    let place = Place::new();
+    let place = EmptyDir::new();
     place.created(&["app", "shop"]);
     let (_, next) = place.created(&["task", "mail.send", "--dir", "shop"]);
     let said = place.shell(&next.join("\n"));
@@ -178,7 +178,7 @@ fn a_rust_plugin_builds_runs_and_passes_its_tests() {
     builds_runs_and_passes("rust", Some("cargo test --quiet"));
     builds_alone("rust");
     // The id of a task has dots, its plugin is in a directory of its own.
-    let place = Place::new();
+    let place = EmptyDir::new();
     place.created(&["app", "shop"]);
     let (_, next) = place.created(&["task", "mail.send", "--lang", "rust", "--dir", "shop"]);
     let said = place.shell(&next.join("\n"));

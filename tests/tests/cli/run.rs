@@ -142,8 +142,8 @@ fn the_response_does_not_wait_for_descendants() {
 /// A failing handler is retried for about a second, then the output says which command would retry it.
 #[test]
 fn a_failing_handler_does_not_block_the_command() {
-    let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } });
-    let app = app().plugin("telling", guests::TELLING).task("deaf", &task);
+    let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.faulty#problem" } });
+    let app = app().plugin("faulty", guests::FAULTY).task("deaf", &task);
     for arguments in [&["deaf", "x"][..], &["--repeat", "2", "deaf", "x"]] {
         let said = saggar_on("run", &app, arguments);
         assert_eq!(said.code, Some(0), "{said:?}");

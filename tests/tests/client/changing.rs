@@ -40,14 +40,14 @@ fn ended_jobs_are_retried() {
 #[tokio::test(flavor = "multi_thread")]
 async fn callbacks_are_redelivered() {
     let server = serve();
-    ask_well(&server, &["add", "telling", "--wait"]);
+    ask_well(&server, &["add", "faulty", "--wait"]);
     // The fourth try is due in 15 seconds.
-    server.until("telling", 1, |job| job["callbacks"][0]["tries"] == 3).await;
-    let redelivered = ask_json(&server, &["redeliver", "telling", "1"]);
+    server.until("faulty", 1, |job| job["callbacks"][0]["tries"] == 3).await;
+    let redelivered = ask_json(&server, &["redeliver", "faulty", "1"]);
     let callback = &redelivered["callbacks"][0];
     assert!(callback["state"] == "pending" && callback["tries"].as_u64() < Some(3), "{redelivered}");
-    server.until("telling", 1, |job| job["callbacks"][0]["tries"] == 3).await;
-    assert_eq!(ask_well(&server, &["redeliver", "telling", "1"]), "telling#1: SUCCESS\n");
+    server.until("faulty", 1, |job| job["callbacks"][0]["tries"] == 3).await;
+    assert_eq!(ask_well(&server, &["redeliver", "faulty", "1"]), "faulty#1: SUCCESS\n");
     ask_well(&server, &["add", "mail.send", "x", "--wait"]);
     let said = ask(&server, &["redeliver", "mail.send", "1", "--json"]);
     let code = &parsed(&said.err)["code"];

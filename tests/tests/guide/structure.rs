@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use saggar_job::FailureKind;
 use saggar_tests::program;
 use saggar_tests::tools::tool;
 use serde_json::Value;
@@ -125,8 +126,8 @@ fn keys(schema: &Value, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn the_guide_has_every_key_of_a_task_file() {
-    let page = read(&source().join("task-files.md"));
+fn the_reference_has_every_key_of_a_task_file() {
+    let page = read(&super::root().join("docs/tasks.md"));
     let mut all = BTreeSet::new();
     keys(&saggar::schema(), &mut all);
     assert!(all.len() > 20, "{all:?}");
@@ -134,7 +135,15 @@ fn the_guide_has_every_key_of_a_task_file() {
         [format!("\"{key}\":"), format!("`{key}`"), format!(".{key}`")].iter().any(|form| page.contains(form))
     };
     let missing: Vec<_> = all.iter().filter(|key| !is_there(key)).collect();
-    assert!(missing.is_empty(), "task-files.md lacks {missing:?}");
+    assert!(missing.is_empty(), "docs/tasks.md lacks {missing:?}");
+}
+
+#[test]
+fn the_guide_has_every_reason_of_a_failure() {
+    let page = read(&source().join("errors.md"));
+    for reason in FailureKind::ALL.map(FailureKind::name) {
+        assert!(page.contains(&format!("\n| `{reason}` |")), "errors.md lacks {reason}");
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub(super) fn app() -> App {
         .plugin("gated", guests::GATED)
         .plugin("failing", guests::FAILING)
         .plugin("ids", guests::IDS)
-        .plugin("telling", guests::TELLING)
+        .plugin("faulty", guests::FAULTY)
         .plugin("progress", guests::PROGRESS)
         .plugin("slow", guests::SLOW)
         .task("Mail.Send", &json!({ "process": "plugins.echo", "name": "Sends a mail", "size": 1_000_000 }))
@@ -33,12 +33,12 @@ pub(super) fn app() -> App {
         .task("seven", &numbered("always-seven"))
         .task("last", &numbered("largest-then-none"))
         .task("numberless", &numbered("problem"))
-        .task("unhurried", &json!({ "process": "plugins.echo", "event": { "next": "plugins.telling#slow" } }))
+        .task("unhurried", &json!({ "process": "plugins.echo", "event": { "next": "plugins.faulty#slow" } }))
         .task(
             "on-hold",
             &json!({
                 "process": "plugins.echo",
-                "event": { "add": "plugins.telling#spin" },
+                "event": { "add": "plugins.faulty#spin" },
                 "sandbox": { "event_timeout": 60 },
             }),
         )
@@ -46,7 +46,7 @@ pub(super) fn app() -> App {
             "deaf",
             &json!({
                 "process": "plugins.echo",
-                "event": { "success": "plugins.telling#spin" },
+                "event": { "success": "plugins.faulty#spin" },
                 "sandbox": { "event_timeout": 60 },
             }),
         )

@@ -21,7 +21,7 @@ async fn a_task_shows_its_definition_and_statistics() {
     assert_eq!((&definition["process"], &definition["worker_nums"]), (&json!("plugins.echo"), &json!(1)));
     assert_eq!((&definition["timeout"], &definition["attempts"]), (&json!(300), &json!(0)));
     let deaf = server.get("/v1/tasks/deaf").await.body["definition"].clone();
-    assert_eq!(deaf["event"]["success"], "plugins.telling#spin");
+    assert_eq!(deaf["event"]["success"], "plugins.faulty#spin");
     assert_eq!(deaf["sandbox"]["event_timeout"], 60);
     let all = server.get("/v1/tasks").await;
     let ids: Vec<_> = all.body["tasks"].as_array().expect("tasks").iter().map(|task| &task["id"]).collect();

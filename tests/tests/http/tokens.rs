@@ -9,6 +9,7 @@ use saggar_tests::host::{TestHost, listen};
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
+use super::routes::{ROUTES, Route};
 use super::stage::{app, serve, serve_with};
 
 /// Each token is its role with `-token` appended.
@@ -23,38 +24,6 @@ const TOKENS: [&str; 6] = [
 
 /// In order of increasing permissions.
 const ROLES: [&str; 3] = ["read", "write", "admin"];
-
-/// The role that each route needs; `None` if it is public.
-const NEEDS: &[(&str, &str, Option<&str>)] = &[
-    ("get", "/healthz", None),
-    ("get", "/readyz", None),
-    ("get", "/openapi.json", None),
-    ("get", "/metrics", Some("read")),
-    ("get", "/v1/jobs", Some("read")),
-    ("get", "/v1/events", Some("read")),
-    ("get", "/v1/reload", Some("read")),
-    ("get", "/v1/me", Some("read")),
-    ("get", "/v1/tenants/{tenant}", Some("read")),
-    ("get", "/v1/audit", Some("admin")),
-    ("get", "/v1/tenants", Some("operator")),
-    ("delete", "/v1/tenants/{tenant}", Some("operator")),
-    ("get", "/v1/tasks", Some("read")),
-    ("get", "/v1/tasks/{task}", Some("read")),
-    ("get", "/v1/tasks/{task}/jobs", Some("read")),
-    ("get", "/v1/tasks/{task}/jobs/{id}", Some("read")),
-    ("get", "/v1/tasks/{task}/jobs/{id}/logs", Some("read")),
-    ("get", "/v1/tasks/{task}/jobs/{id}/attempts", Some("read")),
-    ("get", "/v1/tasks/{task}/jobs/{id}/events", Some("read")),
-    ("post", "/v1/tasks/{task}/jobs", Some("write")),
-    ("post", "/v1/tasks/{task}/jobs/batch", Some("write")),
-    ("post", "/v1/tasks/{task}/jobs/{id}/cancel", Some("write")),
-    ("post", "/v1/tasks/{task}/jobs/{id}/retry", Some("write")),
-    ("post", "/v1/tasks/{task}/jobs/{id}/redeliver", Some("write")),
-    ("delete", "/v1/tasks/{task}/jobs/{id}", Some("write")),
-    ("post", "/v1/reload", Some("admin")),
-    ("post", "/v1/tasks/{task}/pause", Some("admin")),
-    ("post", "/v1/tasks/{task}/resume", Some("admin")),
-];
 
 /// Returns all operations of the OpenAPI document, and whether each is public.
 fn operations() -> Vec<(String, String, bool)> {
@@ -93,8 +62,8 @@ async fn every_route_requires_its_role() {
     let ended = server.request(Method::GET, "/v1/tasks/mail.send/jobs/1?wait=60s").bearer_auth("read-token");
     assert_eq!(send(ended).await.body["status"], "SUCCESS");
     for (method, path, is_open) in operations() {
-        let needs = NEEDS.iter().find(|(m, p, _)| (*m, *p) == (method.as_str(), path.as_str()));
-        let (_, _, needs) = needs.unwrap_or_else(|| panic!("{method} {path} is new; add the role that it needs"));
+        let route = ROUTES.iter().find(|route| (route.method, route.path) == (method.as_str(), path.as_str()));
+        let needs = route.unwrap_or_else(|| panic!("{method} {path} is new; add it to `ROUTES`")).role;
         assert_eq!(is_open, needs.is_none(), "{method} {path}");
         let ask = async |headers: &[(&str, &str)]| status(&server, &method, &path, headers).await;
         let Some(needs) = needs else {
@@ -103,7 +72,7 @@ async fn every_route_requires_its_role() {
         };
         assert_eq!(ask(&[]).await, 401, "{method} {path}");
         // None of these tokens is an operator's.
-        let least = ROLES.iter().position(|role| role == needs).unwrap_or(ROLES.len());
+        let least = ROLES.iter().position(|role| *role == needs).unwrap_or(ROLES.len());
         for (rank, role) in ROLES.iter().enumerate() {
             let token = format!("Bearer {role}-token");
             let status = ask(&[("authorization", &token)]).await;
@@ -113,7 +82,7 @@ async fn every_route_requires_its_role() {
             assert!(is_allowed || status == 403, "{method} {path} with {role}: {status}");
         }
     }
-    assert_eq!(operations().len(), NEEDS.len(), "a route was removed");
+    assert_eq!(operations().len(), ROUTES.len(), "a route was removed");
     server.stop();
 }
 
@@ -202,14 +171,14 @@ async fn to_a_token_of_a_tenant_that_does_not_run_nothing_is_there() {
         let request = client().request(method, format!("http://{}{path}", listener.address()));
         send(request.bearer_auth(format!("{tenant}-token")).json(&json!({})))
     };
-    let of_tenant = |needs: &Option<&str>| needs.is_some_and(|needs| needs != "operator");
-    for (method, path, needs) in NEEDS.iter().filter(|(_, path, _)| !["/metrics", "/v1/me"].contains(path)) {
-        let refused = ask(method, path, "other").await;
-        let expected = match needs {
+    for Route { method, path, role, .. } in ROUTES.iter().filter(|route| !["/metrics", "/v1/me"].contains(&route.path))
+    {
+        let expected = match role {
             None => continue,
-            needs if of_tenant(needs) => (404, "unknown-tenant"),
-            _ => (403, "forbidden"),
+            Some("operator") => (403, "forbidden"),
+            Some(_) => (404, "unknown-tenant"),
         };
+        let refused = ask(method, path, "other").await;
         assert_eq!((refused.status, refused.code()), expected, "{method} {path}");
         assert!(!refused.body.to_string().replace("tenants/default", "").contains("default"), "{}", refused.body);
     }

@@ -12,8 +12,8 @@ use serde_json::json;
 /// Callbacks are delivered at least once: a failing end handler is called again, which does not change the job.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_handler_is_called_again() {
-    let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem-once" } });
-    let app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING).task("it", &task);
+    let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.faulty#problem-once" } });
+    let app = App::new().plugin("echo", guests::ECHO).plugin("faulty", guests::FAULTY).task("it", &task);
     let host = TestHost::start(app).await;
     let job = host.run("it", json!([])).await;
     host.idle().await;
@@ -28,10 +28,10 @@ async fn a_failing_handler_is_called_again() {
 /// Asserts that a failing handler does not change its job, that the job's log reports the failure, and that the host
 /// keeps running.
 async fn fails_without_harm(how: &str) {
-    let telling = format!("plugins.telling#{how}");
-    let event = json!({ "add": telling, "progress": telling, "success": telling, "error": telling });
+    let faulty = format!("plugins.faulty#{how}");
+    let event = json!({ "add": faulty, "progress": faulty, "success": faulty, "error": faulty });
     let task = json!({ "process": "plugins.recorder", "event": event, "sandbox": { "event_timeout": 0.2 } });
-    let app = App::new().plugin("recorder", guests::RECORDER).plugin("telling", guests::TELLING);
+    let app = App::new().plugin("recorder", guests::RECORDER).plugin("faulty", guests::FAULTY);
     let host = TestHost::start(app.task("it", &task).simple_task("journal", guests::ECHO)).await;
 
     let good = host.run("it", json!([])).await;
@@ -87,9 +87,9 @@ async fn added_jobs_do_not_wait_behind_end_handlers() {
     for (end, how) in [("success", "slow"), ("error", "slow"), ("success", "slow-problem"), ("error", "slow-problem")] {
         let event = json!({
             "next": "plugins.recorder", "add": "plugins.recorder", "progress": "plugins.recorder",
-            end: format!("plugins.telling#{how}"),
+            end: format!("plugins.faulty#{how}"),
         });
-        let app = App::new().plugin("recorder", guests::RECORDER).plugin("telling", guests::TELLING);
+        let app = App::new().plugin("recorder", guests::RECORDER).plugin("faulty", guests::FAULTY);
         let host = TestHost::start(app.task("it", &json!({ "process": "plugins.recorder", "event": event }))).await;
         let args = if end == "error" { json!(["fail"]) } else { json!([]) };
         for _ in 0..40 {
@@ -114,9 +114,9 @@ async fn a_callback_can_be_redelivered_to_a_fixed_handler() {
         |handler: &str| json!({ "process": "plugins.echo", "event": { "success": format!("plugins.{handler}") } });
     let app = App::new()
         .plugin("echo", guests::ECHO)
-        .plugin("telling", guests::TELLING)
+        .plugin("faulty", guests::FAULTY)
         .plugin("recorder", guests::RECORDER)
-        .task("it", &task("telling#problem"));
+        .task("it", &task("faulty#problem"));
     let host = TestHost::start(app).await;
     host.run("it", json!(["late"])).await;
     let refused = host.inner().redeliver("it", 1).await.expect_err("it is being delivered");
@@ -137,8 +137,8 @@ async fn a_callback_can_be_redelivered_to_a_fixed_handler() {
 /// A job can be retried or deleted while its handler fails for hours.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_handler_does_not_block_its_job() {
-    let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } });
-    let app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING).task("it", &task);
+    let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.faulty#problem" } });
+    let app = App::new().plugin("echo", guests::ECHO).plugin("faulty", guests::FAULTY).task("it", &task);
     let host = TestHost::start(app).await;
     host.run("it", json!([])).await;
     host.idle().await;

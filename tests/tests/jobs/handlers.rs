@@ -13,10 +13,10 @@ async fn the_add_handler_ends_before_the_first_attempt() {
     let task = json!({
         "process": "plugins.echo",
         "worker_nums": 4,
-        "event": { "add": "plugins.telling#spin" },
+        "event": { "add": "plugins.faulty#spin" },
         "sandbox": { "event_timeout": 0.4 },
     });
-    let app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING).task("it", &task);
+    let app = App::new().plugin("echo", guests::ECHO).plugin("faulty", guests::FAULTY).task("it", &task);
     let host = TestHost::start(app).await;
     let mut events = host.inner().events();
     let id = host.add("it", json!(["on hold"])).await;
@@ -147,14 +147,14 @@ async fn handlers_can_use_all_imports() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invalid_handler_is_a_load_error() {
     for (reference, fragment) in [
-        ("telling", "plugins.telling"),
-        ("plugins.tellin", "plugins.telling"),
+        ("faulty", "plugins.faulty"),
+        ("plugins.fault", "plugins.faulty"),
         ("plugins.gone", "plugins/gone.wasm"),
         ("plugins.echo", "success-handler"),
         ("", ""),
     ] {
         let task = json!({ "process": "plugins.echo", "event": { "success": reference } });
-        let app = App::new().plugin("telling", guests::TELLING).simple_task("echo", guests::ECHO).task("it", &task);
+        let app = App::new().plugin("faulty", guests::FAULTY).simple_task("echo", guests::ECHO).task("it", &task);
         match TestHost::try_start(app, Start::default()).await {
             Ok(host) => {
                 assert_eq!(reference, "", "it was accepted as a handler");

@@ -77,8 +77,8 @@ fn with(event: &str, handler: &str) -> Value {
 /// Starts a host with 20 jobs of `a.on-hold` on hold until their add handler has run, and 20 ended jobs of `a.ended` whose
 /// success callbacks are pending.
 async fn start_with_pending_callbacks() -> TestHost {
-    let stuck = "plugins.telling#spin";
-    let app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING);
+    let stuck = "plugins.faulty#spin";
+    let app = App::new().plugin("echo", guests::ECHO).plugin("faulty", guests::FAULTY);
     let app = app.task("a.on-hold", &with("add", stuck)).task("a.ended", &with("success", stuck));
     let host = TestHost::start_durable(app).await;
     for task in ["a.on-hold", "a.ended"] {

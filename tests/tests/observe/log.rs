@@ -31,11 +31,11 @@ async fn add_traced(server: &Server, task: &str, args: Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn final_failures_are_logged_with_their_trace() {
     let failing = json!({ "process": "plugins.failing", "attempts": 1, "attempt_after": 1 });
-    let deaf = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } });
+    let deaf = json!({ "process": "plugins.echo", "event": { "success": "plugins.faulty#problem" } });
     let app = App::new()
         .simple_task("echo", guests::ECHO)
         .plugin("failing", guests::FAILING)
-        .plugin("telling", guests::TELLING)
+        .plugin("faulty", guests::FAULTY)
         .task("failing", &failing)
         .task("deaf", &deaf);
     let server = Server::start(&app, &["--log-format", "json", "--store", "memory"]);
@@ -103,13 +103,13 @@ async fn callbacks_without_a_handler_are_logged_at_the_start_and_in_a_reload() {
     let stuck = |event: &str| {
         json!({
             "process": "plugins.echo",
-            "event": { event: "plugins.telling#spin" },
+            "event": { event: "plugins.faulty#spin" },
             "sandbox": { "event_timeout": 3600 },
         })
     };
     let without = json!({ "process": "plugins.echo" });
     let arguments = ["--log-format", "json", "--drain", "0"];
-    let app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING);
+    let app = App::new().plugin("echo", guests::ECHO).plugin("faulty", guests::FAULTY);
     let app = app
         .task("on-hold", &stuck("add"))
         .task("succeeded", &stuck("success"))
@@ -214,11 +214,11 @@ async fn flood(allocator: &str) {
     let app = App::new()
         .plugin("echo", guests::ECHO)
         .plugin("failing", guests::FAILING)
-        .plugin("telling", guests::TELLING)
-        .task("noisy", &failing("plugins.telling#problem"))
-        .task("quiet", &failing("plugins.telling#problem"))
+        .plugin("faulty", guests::FAULTY)
+        .task("noisy", &failing("plugins.faulty#problem"))
+        .task("quiet", &failing("plugins.faulty#problem"))
         .task("failing", &json!({ "process": "plugins.failing" }))
-        .task("deaf", &json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } }));
+        .task("deaf", &json!({ "process": "plugins.echo", "event": { "success": "plugins.faulty#problem" } }));
     let server = Server::start(&app, &["--log-format", "json", "--store", "memory", "--allocator", allocator]);
     for _ in 0..100 {
         server.add("deaf", &json!({})).await;

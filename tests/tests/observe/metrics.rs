@@ -16,14 +16,14 @@ use serde_json::{Value, json};
 
 fn app() -> App {
     let again = json!({ "process": "plugins.failing", "attempts": 1, "attempt_after": 1, "timeout": 1 });
-    let deaf = "plugins.telling#problem";
+    let deaf = "plugins.faulty#problem";
     let with_handlers = json!({ "process": "plugins.failing", "event": { "add": deaf, "error": deaf } });
     let memory = json!({ "process": "plugins.memory", "sandbox": { "memory": "8MiB" } });
     App::new()
         .simple_task("echo", guests::ECHO)
         .simple_task("time", guests::HOSTILE_TIME)
         .plugin("failing", guests::FAILING)
-        .plugin("telling", guests::TELLING)
+        .plugin("faulty", guests::FAULTY)
         .plugin("memory", guests::HOSTILE_MEMORY)
         .task("again", &again)
         .task("deaf", &with_handlers)
@@ -316,8 +316,8 @@ async fn metrics_need_a_read_token_if_tokens_are_configured() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_of_thousands_of_tasks_are_fast() {
-    let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } });
-    let mut app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING);
+    let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.faulty#problem" } });
+    let mut app = App::new().plugin("echo", guests::ECHO).plugin("faulty", guests::FAULTY);
     for number in 0..3_000 {
         app = app.task(&format!("many{number}"), &task);
     }

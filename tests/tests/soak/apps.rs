@@ -166,7 +166,7 @@ pub(super) fn write(operator: &Operator) {
 }
 
 fn write_others(operator: &Operator, tenant: &str) {
-    for (name, guest) in [("telling", guests::TELLING), ("ids", guests::IDS)] {
+    for (name, guest) in [("faulty", guests::FAULTY), ("ids", guests::IDS)] {
         operator.write_plugin(tenant, name, guest);
     }
     for (task, plugin, guest) in OTHERS {
@@ -175,7 +175,7 @@ fn write_others(operator: &Operator, tenant: &str) {
         match task {
             // Handlers that never end, and handlers that trap.
             "loud" => {
-                let (spin, trap) = ("plugins.telling#spin", "plugins.telling#trap");
+                let (spin, trap) = ("plugins.faulty#spin", "plugins.faulty#trap");
                 definition["event"] = json!({ "add": trap, "progress": spin, "success": spin, "error": trap });
             }
             "numbered" => definition["event"] = json!({ "next": "plugins.ids#spin" }),

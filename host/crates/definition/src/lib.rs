@@ -6,7 +6,7 @@
 //! anything about jobs.
 //!
 //! The modules in reading order follow the steps of a file: it is found, parsed, read as an object of known keys, and
-//! resolved.
+//! made a task.
 
 mod source;
 
@@ -31,13 +31,13 @@ mod key;
 
 mod raw;
 
-mod task;
+mod parts;
 
 mod objects;
 
 mod keys;
 
-mod resolve;
+mod task;
 
 mod load;
 
@@ -51,10 +51,11 @@ pub use diagnostic::{Diagnostic, Location, Related, Severity};
 pub use files::{is_task_file, utf8_text};
 pub use id::{TaskId, TaskIdError};
 pub use load::{Loaded, load, read_task};
+pub use parts::{DirRequest, Handlers, JobAccess, Retention, SandboxRequest};
 pub use problems::Problems;
 pub use schema::schema;
 pub use scripts::{ScriptFileError, ScriptFiles, is_script_file};
 pub use source::{Located, Position, Source, Span};
 pub use suggest::nearest;
-pub use task::{DirRequest, Handlers, JobAccess, Retention, SandboxRequest, Task};
+pub use task::Task;
 pub use value::{Environment, Variable, truncated};

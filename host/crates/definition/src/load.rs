@@ -9,12 +9,12 @@ use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Location, Severity};
 use crate::files::{self, FoundFile};
 use crate::id::TaskId;
+use crate::keys;
 use crate::problems::Problems;
 use crate::source::Source;
 use crate::syntax::{self, Dialect};
-use crate::task::Task;
+use crate::task::{Task, resolve};
 use crate::value::{Environment, Reader};
-use crate::{keys, resolve};
 
 /// The content of an app's task files.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +84,7 @@ fn parse(source: Source, id: Option<TaskId>, env: Environment<'_>, found: &mut V
     let mut problems = Problems::new(Arc::clone(&source));
     let tree = syntax::parse(&source.text, Dialect::of_file(&source.file), &mut problems);
     let mut reader = Reader::new(problems, keys::TASK, env);
-    let task = tree.and_then(|tree| resolve::file(id, &tree, &mut reader));
+    let task = tree.and_then(|tree| resolve(id, &tree, &mut reader));
     found.extend(reader.problems.finish());
     task
 }

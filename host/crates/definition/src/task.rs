@@ -1,13 +1,20 @@
-//! A valid task, on which the rest of the host relies.
+//! A valid task, on which the rest of the host relies: its fields, how the object of a file becomes one, and the file that
+//! would say the same with all defaults.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use jsonc_parser::ast::Value;
+use jsonc_parser::common::Ranged;
 use saggar_job::{Reference, RetryPolicy, Role};
 
 use crate::diagnostic::{Diagnostic, Location};
 use crate::id::TaskId;
+use crate::keys;
+use crate::parts::{Handlers, Retention, SandboxRequest};
+use crate::raw::RawObject;
 use crate::source::{Located, Source, Span};
+use crate::value::{Reader, written_object};
 
 /// A task whose file has no error. Whether its plugins exist and fit, and whether its requests are granted, is checked
 /// later.
@@ -41,68 +48,73 @@ pub struct Task {
     pub source: Arc<Source>,
 }
 
-/// The event handlers of a task.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Handlers {
-    /// Returns the id of a new job.
-    pub next: Option<Located<Reference>>,
-    /// Called after a job was added.
-    pub add: Option<Located<Reference>>,
-    /// Called with the progress of a job.
-    pub progress: Option<Located<Reference>>,
-    /// Called after a job succeeded.
-    pub success: Option<Located<Reference>>,
-    /// Called after a job failed.
-    pub error: Option<Located<Reference>>,
-}
-
-/// What a task requests from its sandbox. The operator decides what it gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SandboxRequest {
-    /// Limit of all memories and tables together, in bytes.
-    pub memory_bytes: u64,
-    /// How many jobs one instance may serve; 1 makes a fresh instance for each job.
-    pub reuse: u32,
-    /// The timeout of one call of an event handler.
-    pub event_timeout: Duration,
-    /// Which jobs its guests may look up and cancel.
-    pub tasks: JobAccess,
-    /// Requested HTTP origins, such as `https://api.example.com`.
-    pub http: Vec<Located<String>>,
-    /// Requested environment variables.
-    pub env: Vec<Located<String>>,
-    /// Requested directories.
-    pub dirs: Vec<Located<DirRequest>>,
-}
-
-/// Which jobs the guests of a task may look up and cancel, besides the job that a call is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JobAccess {
-    /// Those that a job of the task added.
-    Added,
-    /// All jobs of its app.
-    All,
-}
-
-/// A directory that a task requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirRequest {
-    /// The path in the task file; never empty, and without `..`.
-    pub path: String,
-    /// Whether files in it may be changed.
-    pub write: bool,
-}
-
-/// How long an ended job can be looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// After it ended in `SUCCESS`.
-    pub success: Duration,
-    /// After it ended in `FAILURE`.
-    pub failure: Duration,
+/// Resolves the task in the syntax tree of a file. Returns `None` without an id, or if anything in the file is wrong;
+/// `reader` then has the problems.
+pub(crate) fn resolve(id: Option<TaskId>, tree: &Value<'_>, reader: &mut Reader<'_>) -> Option<Task> {
+    let Some(object) = tree.as_object() else {
+        let help = "a minimal task is `{\"process\": \"plugins.mail.send\"}`";
+        reader.problems.error(tree.range().into(), "a task must be an object", help);
+        return None;
+    };
+    let raw = RawObject::root(object, reader);
+    Task::read(id, &raw, reader)
 }
 
 impl Task {
+    fn read(id: Option<TaskId>, raw: &RawObject<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let process = raw.read(&keys::PROCESS, reader);
+        let name = raw.read(&keys::NAME, reader);
+        let worker_nums = raw.read(&keys::WORKER_NUMS, reader);
+        let size = raw.read(&keys::SIZE, reader);
+        let delayed_size = raw.read(&keys::DELAYED_SIZE, reader);
+        let timeout = raw.read(&keys::TIMEOUT, reader);
+        let retries = raw.read(&keys::ATTEMPTS, reader);
+        let wait = raw.read(&keys::ATTEMPT_AFTER, reader);
+        let handlers = raw.read(&keys::EVENT, reader);
+        let sandbox = raw.read(&keys::SANDBOX, reader);
+        let retention = raw.read(&keys::RETENTION, reader);
+        let keep_bytes = raw.read(&keys::KEEP_BYTES, reader);
+        if !reader.problems.is_empty() {
+            return None;
+        }
+        let id = id?;
+        Some(Self {
+            name: name.unwrap_or_else(|| id.to_string()),
+            id,
+            process: process?,
+            handlers,
+            worker_nums: u32::try_from(worker_nums).ok()?,
+            size: u32::try_from(size).ok()?,
+            delayed_size: u32::try_from(delayed_size).ok()?,
+            timeout,
+            retry: RetryPolicy { retries: u32::try_from(retries).ok()?, ..wait },
+            sandbox,
+            retention,
+            keep_bytes,
+            source: Arc::clone(reader.problems.source()),
+        })
+    }
+
+    /// Returns the task file that an author would write, with all defaults filled in. Loading it makes an equal task.
+    pub fn effective_definition(&self) -> serde_json::Value {
+        let name = Some(self.name.clone()).filter(|name| *name != self.id.as_str());
+        let entries = [
+            keys::PROCESS.written(&Some(self.process.clone())),
+            keys::NAME.written(&name),
+            keys::WORKER_NUMS.written(&self.worker_nums.into()),
+            keys::SIZE.written(&self.size.into()),
+            keys::DELAYED_SIZE.written(&self.delayed_size.into()),
+            keys::TIMEOUT.written(&self.timeout),
+            keys::ATTEMPTS.written(&self.retry.retries.into()),
+            keys::ATTEMPT_AFTER.written(&self.retry),
+            keys::EVENT.written(&self.handlers),
+            keys::SANDBOX.written(&self.sandbox),
+            keys::RETENTION.written(&self.retention),
+            keys::KEEP_BYTES.written(&self.keep_bytes),
+        ];
+        written_object(entries).unwrap_or_default()
+    }
+
     /// Returns the task file's path relative to the app's directory, with `/` on every system.
     pub fn file(&self) -> &str {
         &self.source.file

@@ -41,7 +41,7 @@ mod tenants;
 mod unwanted;
 
 use observed::{Observed, ObservedEnd};
-pub use shared::{Shared, SharedPlace};
+pub use shared::{HintDelivery, Shared, SharedLocation};
 
 /// A source of fresh locations for stores: memory, directories, databases.
 #[async_trait]

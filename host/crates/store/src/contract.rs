@@ -1,7 +1,8 @@
 //! The contract of a store, which persists the jobs, callbacks and logs of tasks. A store decides nothing: every change
 //! of a job is decided by [`saggar_job::transition`], called inside the store's atomic step.
 //!
-//! The paragraphs `Tests:` name the tests of the conformance suite that hold what is above them.
+//! The paragraphs `Tests:` name the tests of the conformance suite that hold what is above them; a name that begins with
+//! the path of a file is a test there.
 
 use std::sync::Arc;
 
@@ -50,6 +51,13 @@ pub use store::{Store, StoreHealth};
 /// [`finish`](Self::finish), [`settle_callback`](Self::settle_callback) and [`append_log`](Self::append_log) wait until
 /// they can be stored, however long that takes. A caller that cannot wait drops the future. A step that had to wait
 /// claims nothing.
+///
+/// Tests: `host/crates/store-sqlite/tests/files.rs::a_full_disk_is_reported_and_loses_nothing`,
+/// `host/crates/store-sqlite/src/tests/simulated.rs::a_full_disk_refuses_and_loses_nothing`,
+/// `host/crates/store-sqlite/src/tests/busy.rs::a_lock_held_by_another_program_does_not_fail_the_store`,
+/// `host/crates/store-sqlite/src/tests/undoing.rs::plays_random_histories_with_steps_undone`,
+/// `tests/tests/disk_full.rs::ended_jobs_are_retained_until_there_is_space`,
+/// `tests/tests/disk_full.rs::a_job_that_does_not_fit_on_the_disk_is_refused`.
 ///
 /// Cancel safety: if the future is dropped before it completes, the step may still take effect. But the claims and
 /// callbacks that it would have returned are requeued first, as if they had never been claimed.

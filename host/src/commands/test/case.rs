@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use saggar_job::FailureKind;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
@@ -131,8 +132,11 @@ impl Case {
     }
 }
 
-/// The reasons of a failed call.
-const REASONS: [&str; 5] = ["failed", "rejected", "trap", "timeout", "out-of-memory"];
+/// Returns the reasons of a failed call. Only jobs are cancelled or lost.
+fn reasons() -> Vec<&'static str> {
+    let of_calls = |kind: &FailureKind| !matches!(kind, FailureKind::Cancelled | FailureKind::Lost);
+    FailureKind::ALL.into_iter().filter(of_calls).map(FailureKind::name).collect()
+}
 
 /// Reads the cases of a file: a list, or an object with `cases`.
 pub(super) fn parse(json: &[u8]) -> anyhow::Result<Vec<Case>> {
@@ -249,7 +253,7 @@ impl JsonSchema for ReasonName {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "enum": REASONS })
+        json_schema!({ "enum": reasons() })
     }
 }
 

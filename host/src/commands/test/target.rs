@@ -38,20 +38,20 @@ pub(super) struct Function {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Code {
     /// A component's file.
-    Component { path: PathBuf, place: Option<AppPlace> },
+    Component { path: PathBuf, place: Option<FileInApp> },
     /// A script of an app.
-    Script(AppPlace),
+    Script(FileInApp),
 }
 
 /// The place of a file of code in an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AppPlace {
+pub(super) struct FileInApp {
     pub(super) app: PathBuf,
     /// The path in the app, such as `scripts/mail/send.js`.
     pub(super) file: String,
 }
 
-impl AppPlace {
+impl FileInApp {
     /// Returns the place of an existing file below one of these directories of an app; `None` if it is elsewhere.
     fn of(path: &Path, directories: &[&str]) -> anyhow::Result<Option<Self>> {
         // The parent of a file in the current directory is empty.
@@ -79,7 +79,7 @@ impl AppPlace {
 
 /// Returns the app that a test file is in.
 fn app_of(test_file: &Path) -> anyhow::Result<Option<PathBuf>> {
-    Ok(AppPlace::of(test_file, &cases::DIRECTORIES)?.map(|place| place.app))
+    Ok(FileInApp::of(test_file, &cases::DIRECTORIES)?.map(|place| place.app))
 }
 
 impl Code {
@@ -93,16 +93,16 @@ impl Code {
     fn of_file(path: &Path) -> anyhow::Result<Self> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if !is_script_file(name) {
-            return Ok(Self::Component { path: path.to_owned(), place: AppPlace::of(path, &["plugins"])? });
+            return Ok(Self::Component { path: path.to_owned(), place: FileInApp::of(path, &["plugins"])? });
         }
-        let place = AppPlace::of(path, &["scripts"])?;
+        let place = FileInApp::of(path, &["scripts"])?;
         place.map(Self::Script).with_context(|| {
             format!("{} is not below the directory `scripts` of an app, beside `tasks`", path.display())
         })
     }
 
     /// Returns the place in an app.
-    pub(super) fn place(&self) -> Option<&AppPlace> {
+    pub(super) fn place(&self) -> Option<&FileInApp> {
         match self {
             Self::Component { place, .. } => place.as_ref(),
             Self::Script(place) => Some(place),
@@ -113,7 +113,7 @@ impl Code {
     pub(super) async fn load(&self, engine: &Engine) -> anyhow::Result<Plugin> {
         match self {
             Self::Component { path, .. } => engine.load(path).await.with_context(|| path.display().to_string()),
-            Self::Script(AppPlace { app, file }) => {
+            Self::Script(FileInApp { app, file }) => {
                 let files = ScriptFiles::of(app);
                 let read = move |file: &str| files.read(file).map_err(|error| error.to_string());
                 engine.load_script(file, &[], Arc::new(read)).await.map_err(|error| script_error(file, error))
@@ -203,7 +203,7 @@ impl Function {
         };
         let path = resolve_inside(&root, Path::new(&file))
             .with_context(|| format!("{}: cannot open {file}; `--app` names the app", app.display()))?;
-        let place = AppPlace { app: root, file };
+        let place = FileInApp { app: root, file };
         let code = match reference.code {
             CodeFile::Plugin(_) => Code::Component { path, place: Some(place) },
             CodeFile::Script(_) => Code::Script(place),

@@ -43,7 +43,7 @@ const PLUGINS: [(&str, &str); 20] = [
     ("recorder", guests::RECORDER),
     ("right", guests::HOSTILE_ENDS),
     ("sink", guests::ECHO),
-    ("telling", guests::TELLING),
+    ("faulty", guests::FAULTY),
     ("time", guests::HOSTILE_TIME),
     ("words", guests::HOSTILE_WORDS),
 ];
@@ -163,7 +163,7 @@ fn write_hostile_app(operator: &Operator) {
     // What guests add stays there: the task is paused.
     write("journal", json!({ "process": "plugins.echo", "size": 1000 }));
     write("numbered", json!({ "process": "plugins.echo", "event": { "next": "plugins.ids#trap" } }));
-    let (spin, trap) = ("plugins.telling#spin", "plugins.telling#trap");
+    let (spin, trap) = ("plugins.faulty#spin", "plugins.faulty#trap");
     let event = json!({ "add": trap, "progress": spin, "success": spin, "error": trap });
     let sandbox = json!({ "event_timeout": 0.2 });
     write("loud", json!({ "process": "plugins.recorder", "event": event, "sandbox": sandbox }));

@@ -3,9 +3,9 @@
 use schemars::{Schema, json_schema};
 
 use crate::key::Key;
+use crate::parts::DirRequest;
 use crate::raw::RawObject;
 use crate::source::Located;
-use crate::task::DirRequest;
 use crate::value::{
     Bool, DirPath, Field, Keys, MAX_LIST_LEN, Reader, ValueType, list_schema, object_schema, read_list, written_list,
 };

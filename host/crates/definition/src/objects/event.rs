@@ -3,8 +3,8 @@
 use schemars::Schema;
 
 use crate::key::Key;
+use crate::parts::Handlers;
 use crate::raw::RawObject;
-use crate::task::Handlers;
 use crate::value::{Field, Handler, Keys, Reader, ValueType, object_schema, written_object};
 
 /// The value of `event`.

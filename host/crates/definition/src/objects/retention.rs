@@ -5,8 +5,8 @@ use std::time::Duration;
 use schemars::Schema;
 
 use crate::key::Key;
+use crate::parts::Retention;
 use crate::raw::RawObject;
-use crate::task::Retention;
 use crate::value::{Field, Keys, Period, Reader, ValueType, object_schema, written_object};
 
 /// The value of `retention`.

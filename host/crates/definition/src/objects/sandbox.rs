@@ -6,8 +6,8 @@ use schemars::Schema;
 
 use super::dirs::Dirs;
 use crate::key::Key;
+use crate::parts::{JobAccess, SandboxRequest};
 use crate::raw::RawObject;
-use crate::task::{JobAccess, SandboxRequest};
 use crate::value::{
     Bytes, Choice, EnvNames, Field, Integer, Keys, Origins, Reader, Seconds, ValueType, object_schema, written_object,
 };

@@ -1,10 +1,23 @@
 //! Unknown, misplaced, duplicate and missing keys.
 
+use std::collections::BTreeSet;
+
 use super::{problems, problems_with};
 
 #[test]
 fn unknown_keys_name_the_nearest() {
-    insta::assert_snapshot!(problems_with("\"worker_num\": 1, \"Time-Out\": 1, \"retries\": 3, \"colour\": 1"));
+    insta::assert_snapshot!(problems_with("\"worker_num\": 1, \"Time-Out\": 1, \"retries\": 3"));
+}
+
+#[test]
+fn an_unknown_key_unlike_all_others_lists_them() {
+    let shown = problems_with("\"colour\": 1");
+    let (_, listed) = shown.split_once("valid keys are ").unwrap_or_else(|| panic!("{shown}"));
+    let listed: BTreeSet<&str> = listed.split('`').skip(1).step_by(2).collect();
+    let schema = saggar_definition::schema();
+    let keys: BTreeSet<&str> =
+        schema["properties"].as_object().expect("properties").keys().map(String::as_str).collect();
+    assert_eq!(listed, keys);
 }
 
 #[test]
@@ -26,7 +39,7 @@ fn keys_of_inner_objects_are_checked_too() {
 #[test]
 fn a_duplicate_key_shows_both_positions() {
     insta::assert_snapshot!(problems_with(
-        "  \"size\": 1,\n  \"name\": \"a\",\n  \"name\": \"b\", \"size\": 1, \"nope\": 1, \"nope\": 2"
+        "  \"size\": 1,\n  \"name\": \"a\",\n  \"name\": \"b\", \"size\": 1, \"siez\": 1, \"siez\": 2"
     ));
 }
 

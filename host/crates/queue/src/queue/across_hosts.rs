@@ -4,11 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_job::{Failure, JobId, LogSource, Outcome, Problem, Status, SystemClock, TaskKey};
-use tokio::time::{Instant, timeout};
+use saggar_job::{
+    Clock, Failure, JobId, LogSource, ManualClock, Outcome, Problem, Status, SystemClock, TaskKey, Timestamp,
+};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::polling::EVERY;
 use crate::{Lane, LogLine, NewJob, Queue, Rules, TaskQueue, WaitError};
-use saggar_store::conformance::SharedPlace;
+use saggar_store::conformance::{HintDelivery, SharedLocation};
 
 /// Two hosts with the same task. The test's clock advances when all tasks wait for it.
 struct Hosts {
@@ -18,8 +21,11 @@ struct Hosts {
 
 impl Hosts {
     async fn new(seed: u64, rules: Rules) -> Self {
-        let shared = SharedPlace::new(seed);
-        let queues = [shared.join(), shared.join()].map(|store| Queue::new(store, Arc::new(SystemClock)));
+        Self::on(&SharedLocation::new(seed), Arc::new(SystemClock), rules).await
+    }
+
+    async fn on(shared: &SharedLocation, clock: Arc<dyn Clock>, rules: Rules) -> Self {
+        let queues = [shared.join(), shared.join()].map(|store| Queue::new(store, Arc::clone(&clock)));
         let key = TaskKey::new("default", "shared");
         let one = queues[0].open(key.clone(), rules.clone()).await.unwrap();
         let two = queues[1].open(key, rules).await.unwrap();
@@ -232,4 +238,59 @@ async fn no_job_is_claimed_twice() {
     let mut run: Vec<JobId> = slots.join_all().await.concat();
     run.sort_unstable();
     assert_eq!(run, (1..=200).map(JobId).collect::<Vec<_>>());
+}
+
+/// Waits until the first poll of the queues, which comes at once, is over. The next one comes after [`EVERY`].
+async fn first_poll() {
+    sleep(EVERY / 9).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_missed_hints_checks_everything_without_waiting_for_a_poll() {
+    let rules = Rules { add_handler: true, success_handler: true, ..Rules::default() };
+    let shared = SharedLocation::with_hints(HintDelivery::Missed);
+    let Hosts { tasks: [one, two], queues: _queues } = Hosts::on(&shared, Arc::new(SystemClock), rules).await;
+    first_poll().await;
+    let began = Instant::now();
+    // What one host waits for is what the other one does.
+    let (lane, slot) = (Arc::clone(&two), Arc::clone(&one));
+    let added = spawn(async move { lane.next_callback(Lane::Adds).await.unwrap() });
+    let claim = spawn(async move { slot.claim().await.unwrap() });
+    tokio::task::yield_now().await;
+    let id = one.add(NewJob::new("[]")).await.unwrap();
+    two.callback_done(added.await.unwrap()).await.unwrap();
+    let claim = claim.await.unwrap();
+    let (reader, waiter, lane) = (Arc::clone(&two), Arc::clone(&two), Arc::clone(&two));
+    let read = spawn(async move { reader.log_after(id, 0).await.unwrap().unwrap() });
+    let ended = spawn(async move { waiter.wait(id).await.unwrap().status() });
+    let succeeded = spawn(async move { lane.next_callback(Lane::Ends).await.unwrap() });
+    tokio::task::yield_now().await;
+    let line = LogLine { at: Timestamp(1), source: LogSource::Stdout, text: "a line".to_owned() };
+    one.log(id, vec![line.clone()]).await.unwrap();
+    assert_eq!(read.await.unwrap().lines, [line]);
+    one.finish(claim, success()).await.unwrap();
+    assert_eq!(ended.await.unwrap(), Status::Success);
+    two.callback_done(succeeded.await.unwrap()).await.unwrap();
+    assert_eq!(began.elapsed(), Duration::ZERO, "nothing waited for the next poll");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_job_of_another_host_whose_hint_was_lost_is_claimed_by_the_second_poll() {
+    const DELAY_MS: u64 = 60_000;
+    let clock = Arc::new(ManualClock::new(Timestamp(1_000_000)));
+    let shared = SharedLocation::with_hints(HintDelivery::Lost);
+    let hosts = Hosts::on(&shared, Arc::clone(&clock) as _, Rules::default()).await;
+    let Hosts { tasks: [one, two], queues: _queues } = hosts;
+    first_poll().await;
+    let claim = spawn(async move { two.claim().await.unwrap() });
+    tokio::task::yield_now().await;
+    let began = Instant::now();
+    let run_at = Some(clock.now().plus_ms(DELAY_MS));
+    let id = one.add(NewJob { run_at, ..NewJob::new("[]") }).await.unwrap();
+    // By the first poll the claimer learns when the job is due, and sleeps until then.
+    sleep(EVERY).await;
+    assert!(!claim.is_finished(), "it is not due");
+    clock.advance_ms(DELAY_MS);
+    assert_eq!(claim.await.unwrap().running().id(), id);
+    assert!(began.elapsed() <= 2 * EVERY, "after {:?}", began.elapsed());
 }

@@ -10,7 +10,7 @@ use super::Shared;
 use crate::TaskQueue;
 
 /// The longest delay that a missed hint causes.
-const EVERY: Duration = Duration::from_millis(900);
+pub(super) const EVERY: Duration = Duration::from_millis(900);
 
 /// Polls as long as the queue exists.
 pub(super) fn start(queue: &Arc<Shared>) {

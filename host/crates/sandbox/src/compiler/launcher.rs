@@ -121,9 +121,9 @@ pub(super) fn run() -> io::Result<()> {
     let (requests, running) = (io::stdin(), Arc::new(Semaphore::default()));
     loop {
         // A host asks for fewer. Before the next request, so that the others wait in the host.
-        let place = Semaphore::acquire(&running);
+        let permit = Semaphore::acquire(&running);
         match receive(&requests)? {
-            Received::Request(request) => start(request, place),
+            Received::Request(request) => start(request, permit),
             // Its host sees that the stream was closed.
             Received::Incomplete => {}
             Received::End => break,
@@ -134,11 +134,11 @@ pub(super) fn run() -> io::Result<()> {
 }
 
 /// Starts a compiler, and waits for its end in a thread. A shortage, such as of threads, is an error of this request alone.
-fn start(request: Request, place: Place) {
+fn start(request: Request, permit: CompilerPermit) {
     let control = request.control.try_clone();
     let serve = move || {
         serve(request);
-        drop(place);
+        drop(permit);
     };
     let started = std::thread::Builder::new().name("compiler".to_owned()).spawn(serve);
     if let (Err(error), Ok(mut control)) = (started, control) {
@@ -157,18 +157,18 @@ struct Semaphore {
 }
 
 /// The right to run one compiler.
-struct Place(Arc<Semaphore>);
+struct CompilerPermit(Arc<Semaphore>);
 
 impl Semaphore {
-    fn acquire(of: &Arc<Self>) -> Place {
+    fn acquire(of: &Arc<Self>) -> CompilerPermit {
         let mut running = of.running.lock();
         of.ended.wait_while(&mut running, |running| *running >= MAX_COMPILERS);
         *running += 1;
-        Place(Arc::clone(of))
+        CompilerPermit(Arc::clone(of))
     }
 }
 
-impl Drop for Place {
+impl Drop for CompilerPermit {
     fn drop(&mut self) {
         *self.0.running.lock() -= 1;
         self.0.ended.notify_one();

@@ -147,6 +147,7 @@ macro_rules! with_promises {
                 may_have_callbacks_is_true_while_one_is_pending,
                 may_prune_is_true_while_an_ended_job_is_stored,
                 a_working_store_is_ready,
+                the_clock_shows_the_time_of_day,
             }
             listing {
                 a_list_shows_the_state_of_jobs,

@@ -77,3 +77,13 @@ pub(super) async fn a_working_store_is_ready(locations: &dyn Locations) {
     let poll = std::future::poll_fn(|cx| Poll::Ready(failed.as_mut().poll(cx).is_pending()));
     assert!(poll.await, "it has not failed");
 }
+
+pub(super) async fn the_clock_shows_the_time_of_day(locations: &dyn Locations) {
+    /// The year 2020 in milliseconds.
+    const PAST: u64 = 50 * 365 * 24 * 3_600_000;
+    let fixture = Fixture::new(locations, retries(0, 0)).await;
+    let clock = fixture.store.clock();
+    let (now, elapsed) = (clock.now(), clock.elapsed());
+    assert!(now.0 > PAST, "{now} is long ago");
+    assert!(clock.elapsed() >= elapsed, "it goes backwards");
+}

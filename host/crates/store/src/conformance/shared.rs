@@ -28,19 +28,53 @@ pub struct Shared;
 #[async_trait]
 impl Locations for Shared {
     async fn fresh(&self) -> Box<dyn Location> {
-        Box::new(SharedPlace::new(0))
+        Box::new(SharedLocation::new(0))
+    }
+}
+
+/// What becomes of the hints that the hosts of a shared store send to each other.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum HintDelivery {
+    /// Some are lost, some are delivered twice, and in place of some the host learns that hints were lost.
+    #[default]
+    Random,
+    /// All are lost.
+    Lost,
+    /// In place of each, the host learns that hints were lost.
+    Missed,
+}
+
+impl HintDelivery {
+    /// Returns what another host receives in place of `hint`.
+    fn of(self, hint: Hint, chance: &mut fastrand::Rng) -> Vec<Hint> {
+        match self {
+            Self::Random => match chance.usize(0..4) {
+                3 => vec![Hint::Missed],
+                times => vec![hint; times],
+            },
+            Self::Lost => Vec::new(),
+            Self::Missed => vec![Hint::Missed],
+        }
     }
 }
 
 /// The location of one shared store, in memory.
-pub struct SharedPlace {
+pub struct SharedLocation {
     state: Arc<SharedState>,
 }
 
-impl SharedPlace {
+impl SharedLocation {
     /// Creates an empty location; `seed` determines which hints are lost.
     pub fn new(seed: u64) -> Self {
-        let hosts = Hosts { chance: fastrand::Rng::with_seed(seed), ..Hosts::default() };
+        Self::of(Hosts { chance: fastrand::Rng::with_seed(seed), ..Hosts::default() })
+    }
+
+    /// Creates an empty location in which all hints have the same fate.
+    pub fn with_hints(delivery: HintDelivery) -> Self {
+        Self::of(Hosts { delivery, ..Hosts::default() })
+    }
+
+    fn of(hosts: Hosts) -> Self {
         let state =
             SharedState { store: MemoryStore::for_tests(), turn: tokio::sync::Mutex::default(), hosts: hosts.into() };
         Self { state: Arc::new(state) }
@@ -55,7 +89,7 @@ impl SharedPlace {
 }
 
 #[async_trait]
-impl Location for SharedPlace {
+impl Location for SharedLocation {
     async fn open(&mut self) -> Arc<dyn Store> {
         let mut hosts = self.state.hosts.lock();
         let last = hosts.last;
@@ -86,6 +120,7 @@ struct Hosts {
     /// The host of each running attempt, and of each claimed callback.
     running: HashMap<(TaskKey, JobId), (Host, Run)>,
     taken: HashMap<(TaskKey, CallbackNumber), Host>,
+    delivery: HintDelivery,
     chance: fastrand::Rng,
 }
 
@@ -141,15 +176,13 @@ impl Broadcast {
         Some((Arc::clone(observer), notification))
     }
 
-    /// Addresses a hint to the other hosts: to some not at all, to some twice, and to some only that hints were lost.
+    /// Addresses a hint to the other hosts.
     fn to_others(&self, hosts: &mut Hosts, hint: Hint, sent: &mut Vec<(Arc<dyn Observer>, Notification)>) {
-        let Hosts { observers, acting, chance, .. } = hosts;
+        let Hosts { observers, acting, delivery, chance, .. } = hosts;
         let others = observers.get(&self.key).into_iter().flatten().filter(|(host, _)| *host != acting);
         for (_, observer) in others {
-            match chance.usize(0..4) {
-                3 => sent.push((Arc::clone(observer), Hint::Missed.into())),
-                times => sent.extend((0..times).map(|_| (Arc::clone(observer), hint.into()))),
-            }
+            let hints = delivery.of(hint, chance);
+            sent.extend(hints.into_iter().map(|hint| (Arc::clone(observer), hint.into())));
         }
     }
 
@@ -199,10 +232,11 @@ impl Observer for Broadcast {
                 let runs_on = hosts.running.get(&(self.key.clone(), id)).map(|(host, _)| *host);
                 if runs_on != Some(hosts.acting) {
                     // Only the host that runs the attempt gets the hint, unless it is lost.
-                    let observers = hosts.observers.get(&self.key);
-                    let observer = runs_on.and_then(|host| observers?.get(&host).cloned());
-                    let times = hosts.chance.usize(0..3);
-                    return sent.extend(observer.into_iter().flat_map(|one| vec![(one, hint.into()); times]));
+                    let Hosts { observers, delivery, chance, .. } = hosts;
+                    let observers = observers.get(&self.key);
+                    let Some(observer) = runs_on.and_then(|host| observers?.get(&host)) else { return };
+                    let hints = delivery.of(hint, chance);
+                    return sent.extend(hints.into_iter().map(|hint| (Arc::clone(observer), hint.into())));
                 }
             } else {
                 self.to_others(hosts, hint, sent);

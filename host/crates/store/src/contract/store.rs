@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_job::{TaskKey, Timestamp};
+use saggar_job::{Clock, SystemClock, TaskKey, Timestamp};
 use saggar_tenant::Tenant;
 
 use super::{Observer, TaskStore};
@@ -172,6 +172,14 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Tests: `auditing::a_tenant_with_many_entries_keeps_those_of_others`.
     fn set_audit_limits(&self, limits: AuditLimits);
+
+    /// Returns the clock whose times the callers give to the store. A [shared](Self::is_shared) store answers the time of
+    /// its database, so that all hosts agree on when a job is due.
+    ///
+    /// Tests: `reading::the_clock_shows_the_time_of_day`.
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(SystemClock)
+    }
 
     /// Returns whether the store can perform steps now. While it is full or busy, each call makes it try again, which
     /// may write to the disk.

@@ -2,6 +2,7 @@
 //! promise, and every promise is named.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 const CONTRACT: [&str; 3] = [
     include_str!("../../contract.rs"),
@@ -47,12 +48,32 @@ fn contract() -> Vec<(String, &'static str)> {
 #[test]
 fn every_test_that_the_contract_names_exists_and_every_promise_is_named() {
     let contract = contract();
-    let named: BTreeSet<&str> = contract.iter().flat_map(|(comment, _)| named_in(comment)).collect();
+    let named = contract.iter().flat_map(|(comment, _)| named_in(comment)).filter(|name| elsewhere(name).is_none());
+    let named: BTreeSet<&str> = named.collect();
     let promises = promises();
     let unknown: Vec<_> = named.difference(&promises).collect();
     assert!(unknown.is_empty(), "the contract names tests that do not exist: {unknown:#?}");
     let unnamed: Vec<_> = promises.difference(&named).collect();
     assert!(unnamed.is_empty(), "no paragraph of the contract names these tests: {unnamed:#?}");
+}
+
+/// Returns the file, relative to the repository, and the function of a test that is not one of the conformance suite.
+fn elsewhere(name: &str) -> Option<(&str, &str)> {
+    name.split_once("::").filter(|(file, _)| file.ends_with(".rs"))
+}
+
+#[test]
+fn every_test_elsewhere_that_the_contract_names_exists() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    let contract = contract();
+    let named: BTreeSet<&str> = contract.iter().flat_map(|(comment, _)| named_in(comment)).collect();
+    let mut count = 0;
+    for (file, function) in named.into_iter().filter_map(elsewhere) {
+        let source = std::fs::read_to_string(repository.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(source.contains(&format!("fn {function}(")), "{file} has no test `{function}`");
+        count += 1;
+    }
+    assert!(count > 0, "no such test was found");
 }
 
 #[test]

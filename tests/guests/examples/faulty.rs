@@ -1,6 +1,6 @@
-//! Handlers that fail or are slow. The handler's name selects how, for example `plugins.telling#trap`.
+//! Handlers that fail or are slow. The handler's name selects how, for example `plugins.faulty#trap`.
 
-wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/telling", generate_all });
+wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/faulty", generate_all });
 
 use std::cell::Cell;
 

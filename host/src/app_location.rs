@@ -14,7 +14,7 @@ pub(crate) type EnvValues = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 const CONFIGURATION: &str = "saggar.toml";
 
 /// Where an app is loaded from.
-pub(crate) struct AppPlace {
+pub(crate) struct AppLocation {
     pub(crate) dir: PathBuf,
     env_allow: EnvAllow,
     env_values: EnvValues,
@@ -22,13 +22,13 @@ pub(crate) struct AppPlace {
     is_of_tenant: bool,
 }
 
-impl AppPlace {
-    /// Creates the place of a host's only app.
+impl AppLocation {
+    /// Creates the location of a host's only app.
     pub(crate) fn of_app(dir: PathBuf, env_allow: EnvAllow, env_values: EnvValues) -> Self {
         Self { dir, env_allow, env_values, is_of_tenant: false }
     }
 
-    /// Creates the place of a tenant's app.
+    /// Creates the location of a tenant's app.
     pub(crate) fn of_tenant(dir: PathBuf, env_allow: EnvAllow, env_values: EnvValues) -> Self {
         Self { is_of_tenant: true, ..Self::of_app(dir, env_allow, env_values) }
     }
