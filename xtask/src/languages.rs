@@ -139,17 +139,44 @@ impl Languages {
         go
     }
 
-    /// Runs the SDK's own tests in Node.
+    /// Runs the SDK's own tests in Node, and checks the types of the SDK and of what uses it.
     pub fn test_javascript(&self) -> Result<()> {
-        run(Command::new("node").arg("--test").current_dir(self.root.join("guest-sdk/js"))).context(NO_NODE)
+        run(Command::new("node").arg("--test").current_dir(self.root.join("guest-sdk/js"))).context(NO_NODE)?;
+        let tools = self.install_npm("js")?.join("node_modules");
+        // The guest's `tsconfig.json` lists the files. The types of Node are not beside them, so their place is passed.
+        let mut check = Command::new(tools.join(".bin/tsc"));
+        run(check.arg("--project").arg(self.guest("js")).arg("--typeRoots").arg(tools.join("@types")))
     }
 
-    /// Runs the SDK's own tests with pytest.
+    /// Runs the SDK's own tests with pytest, and checks the types of the SDK and of what uses it.
     pub fn test_python(&self) -> Result<()> {
-        let tools = self.install_python("python")?;
+        let (tools, sdk) = (self.install_python("python")?, self.root.join("guest-sdk/python"));
         let mut test = Command::new(tools.join("bin/python"));
         test.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).env("PYTHONDONTWRITEBYTECODE", "1");
-        run(test.current_dir(self.root.join("guest-sdk/python")))
+        run(test.current_dir(&sdk))?;
+        let bindings = self.python_bindings(&tools)?;
+        let path = std::env::join_paths([&sdk, &bindings]).context("a folder's name contains a colon")?;
+        // Each folder by itself, because they have modules of the same name.
+        for folder in [sdk.clone(), self.guest("python"), self.root.join("host/templates/python")] {
+            let mut check = Command::new(tools.join("bin/mypy"));
+            check.arg("--config-file").arg(sdk.join("pyproject.toml"));
+            check.arg("--cache-dir").arg(self.folder.join("mypy-cache")).arg(".");
+            run(check.env("MYPYPATH", &path).current_dir(folder))?;
+        }
+        Ok(())
+    }
+
+    /// Generates the modules that the SDK imports in a component, so that their types are checked; returns their folder.
+    fn python_bindings(&self, tools: &Path) -> Result<PathBuf> {
+        let folder = self.folder.join("python-bindings");
+        if folder.exists() {
+            // componentize-py does not replace files.
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+        let mut generate = Command::new(tools.join("bin/componentize-py"));
+        generate.arg("-d").arg(self.root.join("wit")).args(["-w", WORLD, "bindings"]).arg(&folder);
+        run(&mut generate)?;
+        Ok(folder)
     }
 
     /// Compiles the tests of the library for this machine, and runs them.
