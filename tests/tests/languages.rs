@@ -7,6 +7,8 @@ mod added_ids;
 mod handlers;
 #[path = "languages/processors.rs"]
 mod processors;
+#[path = "languages/uncaught.rs"]
+mod uncaught;
 
 use std::path::{Path, PathBuf};
 

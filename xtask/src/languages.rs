@@ -16,8 +16,14 @@ const GUESTS: &str = "tests/guests/conformance";
 /// Held while tools are installed, because tests that need the same ones run side by side.
 static INSTALLING: Mutex<()> = Mutex::new(());
 
+/// Held while a guest in JavaScript is built, because such builds share files in the folder of their tools.
+static BUILDING_JAVASCRIPT: Mutex<()> = Mutex::new(());
+
 /// The world of the conformance guests: all roles.
 const WORLD: &str = "plugin";
+
+/// The world of the guests that only process jobs.
+const PROCESSOR_WORLD: &str = "processor-plugin";
 
 /// The repository, and the folder for the tools and what they make.
 #[derive(Debug, Clone)]
@@ -44,9 +50,19 @@ impl Languages {
 
     /// Builds the guest in JavaScript; returns the component.
     pub fn javascript(&self) -> Result<PathBuf> {
+        self.build_javascript(WORLD, "conformance.js", "javascript.wasm")
+    }
+
+    /// Builds the guest in JavaScript that has no SDK; returns the component.
+    pub fn javascript_without_sdk(&self) -> Result<PathBuf> {
+        self.build_javascript(PROCESSOR_WORLD, "crash.js", "javascript-crash.wasm")
+    }
+
+    fn build_javascript(&self, world: &str, source: &str, output: &str) -> Result<PathBuf> {
+        let _building = BUILDING_JAVASCRIPT.lock().unwrap_or_else(PoisonError::into_inner);
         let tools = self.install_npm("js")?;
         let (sdk, guest) = (self.root.join("guest-sdk/js"), self.guest("js"));
-        let output = self.folder.join("javascript.wasm");
+        let output = self.folder.join(output);
         if is_newer(&output, &[&sdk, &guest, &self.root.join("wit"), &tools.join(STAMP)])? {
             return Ok(output);
         }
@@ -56,38 +72,59 @@ impl Languages {
         for file in ["package.json", "index.js"] {
             copy(&sdk.join(file), &package.join(file))?;
         }
-        copy(&guest.join("conformance.js"), &tools.join("conformance.js"))?;
+        copy(&guest.join(source), &tools.join(source))?;
         let mut build = Command::new(tools.join("node_modules/.bin/componentize-qjs"));
-        build.args(["--sync", "--world", WORLD, "--js", "conformance.js", "--module-root", ".", "--wit"]);
+        build.args(["--sync", "--world", world, "--js", source, "--module-root", ".", "--wit"]);
         run(build.arg(self.root.join("wit")).arg("-o").arg(&output).current_dir(&tools))?;
         Ok(output)
     }
 
     /// Builds the guest in JavaScript with componentize-js, whose engine has the web's APIs; returns the component.
     pub fn javascript_with_web_apis(&self) -> Result<PathBuf> {
+        self.build_with_web_apis(WORLD, "conformance.js", "javascript-web.wasm")
+    }
+
+    /// Builds the guest in JavaScript that has no SDK with componentize-js; returns the component.
+    pub fn javascript_with_web_apis_without_sdk(&self) -> Result<PathBuf> {
+        self.build_with_web_apis(PROCESSOR_WORLD, "crash.js", "javascript-web-crash.wasm")
+    }
+
+    fn build_with_web_apis(&self, world: &str, source: &str, output: &str) -> Result<PathBuf> {
+        let _building = BUILDING_JAVASCRIPT.lock().unwrap_or_else(PoisonError::into_inner);
         let tools = self.install_npm("web")?;
         let (sdk, guest, builder) = (self.root.join("guest-sdk/js"), self.guest("js"), self.guest("web"));
-        let (output, wit) = (self.folder.join("javascript-web.wasm"), self.root.join("wit"));
+        let (output, wit) = (self.folder.join(output), self.root.join("wit"));
         if is_newer(&output, &[&sdk, &guest, &builder, &wit, &tools.join(STAMP)])? {
             return Ok(output);
         }
         copy(&sdk.join("index.js"), &tools.join("saggar.js"))?;
-        copy(&guest.join("conformance.js"), &tools.join("conformance.js"))?;
+        copy(&guest.join(source), &tools.join(source))?;
         copy(&builder.join("build.js"), &tools.join("build.js"))?;
-        run(Command::new("node").arg("build.js").arg(wit).arg(&output).current_dir(&tools)).context(NO_NODE)?;
+        let mut build = Command::new("node");
+        build.arg("build.js").arg(wit).args([world, source]).arg(&output).current_dir(&tools);
+        run(&mut build).context(NO_NODE)?;
         Ok(output)
     }
 
     /// Builds the guest in Python; returns the component.
     pub fn python(&self) -> Result<PathBuf> {
+        self.build_python(WORLD, "app", "python.wasm")
+    }
+
+    /// Builds the guest in Python that has no SDK; returns the component.
+    pub fn python_without_sdk(&self) -> Result<PathBuf> {
+        self.build_python(PROCESSOR_WORLD, "crash", "python-crash.wasm")
+    }
+
+    fn build_python(&self, world: &str, module: &str, output: &str) -> Result<PathBuf> {
         let tools = self.install_python("python")?;
         let (sdk, guest) = (self.root.join("guest-sdk/python"), self.guest("python"));
-        let output = self.folder.join("python.wasm");
+        let output = self.folder.join(output);
         if is_newer(&output, &[&sdk.join("saggar_guest"), &guest, &self.root.join("wit"), &tools.join(STAMP)])? {
             return Ok(output);
         }
         let mut build = Command::new(tools.join("bin/componentize-py"));
-        build.arg("-d").arg(self.root.join("wit")).args(["-w", WORLD, "componentize", "app", "-o"]).arg(&output);
+        build.arg("-d").arg(self.root.join("wit")).args(["-w", world, "componentize", module, "-o"]).arg(&output);
         // Without `-p`, it would look for more modules wherever it is started.
         run(build.arg("-p").arg(&guest).arg("-p").arg(&sdk).env("PYTHONDONTWRITEBYTECODE", "1"))?;
         Ok(output)
