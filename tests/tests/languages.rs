@@ -3,6 +3,8 @@
 
 #[path = "languages/added_ids.rs"]
 mod added_ids;
+#[path = "languages/asynchronous.rs"]
+mod asynchronous;
 #[path = "languages/handlers.rs"]
 mod handlers;
 #[path = "languages/processors.rs"]
@@ -93,9 +95,12 @@ impl Language {
 
 /// The languages' tools, in the target directory.
 fn languages() -> Languages {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in a folder of the repository");
     let target = Path::new(guests::TARGET_DIR).parent().expect("the guests are in the target directory");
-    Languages::new(root, target)
+    Languages::new(repository(), target)
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in a folder of the repository")
 }
 
 async fn conforms(language: Language) {

@@ -79,6 +79,14 @@ impl Languages {
         Ok(output)
     }
 
+    /// Builds the guest in JavaScript that has no SDK in the way that componentize-qjs builds by default, for the asynchronous
+    /// component model. The functions of the WIT package in the folder `wit` may be `async`.
+    pub fn asynchronous_javascript(&self, wit: &Path, output: &Path) -> Result<()> {
+        let mut build = Command::new(self.install_npm("js")?.join("node_modules/.bin/componentize-qjs"));
+        build.args(["--world", PROCESSOR_WORLD, "--js"]).arg(self.guest("js").join("crash.js"));
+        run(build.arg("--wit").arg(wit).arg("-o").arg(output))
+    }
+
     /// Builds the guest in JavaScript with componentize-js, whose engine has the web's APIs; returns the component.
     pub fn javascript_with_web_apis(&self) -> Result<PathBuf> {
         self.build_with_web_apis(WORLD, "conformance.js", "javascript-web.wasm")
