@@ -73,6 +73,10 @@ const INTERRUPTED: u8 = 130;
 /// A compilation that takes longer is reported.
 const SLOW_COMPILATION: Duration = Duration::from_secs(1);
 
+/// For tests, in debug builds only: the milliseconds to use instead, because it depends on the machine how long a compilation
+/// takes.
+const SLOW_COMPILATION_VARIABLE: &str = "SAGGAR_SLOW_COMPILATION_MS";
+
 /// The environment of a command: configuration, environment variables, and telemetry (log, metrics and traces).
 pub(crate) struct CommandEnv {
     pub(crate) configuration: Arc<Loaded>,
@@ -94,9 +98,18 @@ impl CommandEnv {
             .keep_bytes(*keep_bytes as u64)
             .state_dir(self.variables.user_state_dir())
             .compiler(self.hardening.launcher().map_or_else(compiler, Compiler::Launched))
-            .report_compiling(SLOW_COMPILATION, say_compiling)
+            .report_compiling(self.slow_compilation(), say_compiling)
             .tracer(self.telemetry.tracer())
             .env_filtered(env_allow.clone(), move |name| variables.text(name).map(str::to_owned))
+    }
+
+    /// Returns the time after which a compilation is reported.
+    fn slow_compilation(&self) -> Duration {
+        let chosen = self.variables.text(SLOW_COMPILATION_VARIABLE).and_then(|text| text.parse().ok());
+        match chosen {
+            Some(millis) if cfg!(debug_assertions) => Duration::from_millis(millis),
+            _ => SLOW_COMPILATION,
+        }
     }
 }
 

@@ -3,10 +3,14 @@
 
 #[path = "languages/added_ids.rs"]
 mod added_ids;
+#[path = "languages/asynchronous.rs"]
+mod asynchronous;
 #[path = "languages/handlers.rs"]
 mod handlers;
 #[path = "languages/processors.rs"]
 mod processors;
+#[path = "languages/uncaught.rs"]
+mod uncaught;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +20,9 @@ use saggar_tests::host::TestHost;
 use saggar_tests::program::saggar;
 use serde_json::{Value, json};
 use xtask::languages::Languages;
+
+/// What a task has that does not ask for memory.
+const DEFAULT_MEMORY: &str = "64MiB";
 
 /// A conformance guest, and what languages may differ in.
 struct Language {
@@ -28,8 +35,8 @@ struct Language {
     has_exact_ids: bool,
     /// Whether the guest can write to standard output.
     has_stdout: bool,
-    /// Whether texts of 2 MiB fit into a sandbox of the default size, job after job.
-    has_room_for_large_texts: bool,
+    /// The memory of a sandbox that texts of 2 MiB fit into, job after job.
+    memory_of_large_texts: &'static str,
 }
 
 /// The form in which an app has the guest.
@@ -49,8 +56,8 @@ impl Language {
 
     /// Describes a guest with inexact ids and without standard output.
     fn new(guest: Guest, code_of_errors: &'static str, place_of_errors: Option<&'static str>) -> Self {
-        let (has_exact_ids, has_stdout, has_room_for_large_texts) = (false, false, true);
-        Self { guest, code_of_errors, place_of_errors, has_exact_ids, has_stdout, has_room_for_large_texts }
+        let (has_exact_ids, has_stdout, memory_of_large_texts) = (false, false, DEFAULT_MEMORY);
+        Self { guest, code_of_errors, place_of_errors, has_exact_ids, has_stdout, memory_of_large_texts }
     }
 
     /// Returns an app with the guest, and a task `journal` that the guest adds jobs to.
@@ -88,9 +95,12 @@ impl Language {
 
 /// The languages' tools, in the target directory.
 fn languages() -> Languages {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in a folder of the repository");
     let target = Path::new(guests::TARGET_DIR).parent().expect("the guests are in the target directory");
-    Languages::new(root, target)
+    Languages::new(repository(), target)
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in a folder of the repository")
 }
 
 async fn conforms(language: Language) {
@@ -117,8 +127,9 @@ async fn javascript() {
 async fn javascript_with_web_apis() {
     let guest = Guest::Component(languages().javascript_with_web_apis().expect("the guest builds"));
     let (code_of_errors, place_of_errors) = ("exception", Some("stack"));
-    let language =
-        Language { has_room_for_large_texts: false, ..Language::new(guest, code_of_errors, place_of_errors) };
+    // The first such text makes its engine's heap 80 MiB large, and the 32nd 160 MiB.
+    let memory_of_large_texts = "256MiB";
+    let language = Language { memory_of_large_texts, ..Language::new(guest, code_of_errors, place_of_errors) };
     let host = TestHost::start(language.app().task("web", &language.task("web"))).await;
     let expected = json!({ "host": "example.org", "q": "a b", "bytes": [0xc3, 0xbc] });
     assert_eq!(host.response("web", json!(["https://example.org/x?q=a+b"])).await, expected);

@@ -3,6 +3,7 @@
 
 mod loading {
     mod cold;
+    mod compiling;
     mod definitions;
     mod env;
     mod files;

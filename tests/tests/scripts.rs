@@ -1,7 +1,8 @@
-//! Scripts: the original's sample, ids, errors with their places, hostile scripts, what lives from job to job, loading,
-//! globals and stops, TypeScript.
+//! Scripts: the original's sample, ids, errors with their places, hostile scripts, the budget of calls, what lives from job to
+//! job, loading, globals and stops, TypeScript.
 
 mod scripts {
+    mod budget;
     mod errors;
     mod hostile;
     mod ids;

@@ -16,8 +16,14 @@ const GUESTS: &str = "tests/guests/conformance";
 /// Held while tools are installed, because tests that need the same ones run side by side.
 static INSTALLING: Mutex<()> = Mutex::new(());
 
+/// Held while a guest in JavaScript is built, because such builds share files in the folder of their tools.
+static BUILDING_JAVASCRIPT: Mutex<()> = Mutex::new(());
+
 /// The world of the conformance guests: all roles.
 const WORLD: &str = "plugin";
+
+/// The world of the guests that only process jobs.
+const PROCESSOR_WORLD: &str = "processor-plugin";
 
 /// The repository, and the folder for the tools and what they make.
 #[derive(Debug, Clone)]
@@ -44,9 +50,19 @@ impl Languages {
 
     /// Builds the guest in JavaScript; returns the component.
     pub fn javascript(&self) -> Result<PathBuf> {
+        self.build_javascript(WORLD, "conformance.js", "javascript.wasm")
+    }
+
+    /// Builds the guest in JavaScript that has no SDK; returns the component.
+    pub fn javascript_without_sdk(&self) -> Result<PathBuf> {
+        self.build_javascript(PROCESSOR_WORLD, "crash.js", "javascript-crash.wasm")
+    }
+
+    fn build_javascript(&self, world: &str, source: &str, output: &str) -> Result<PathBuf> {
+        let _building = BUILDING_JAVASCRIPT.lock().unwrap_or_else(PoisonError::into_inner);
         let tools = self.install_npm("js")?;
         let (sdk, guest) = (self.root.join("guest-sdk/js"), self.guest("js"));
-        let output = self.folder.join("javascript.wasm");
+        let output = self.folder.join(output);
         if is_newer(&output, &[&sdk, &guest, &self.root.join("wit"), &tools.join(STAMP)])? {
             return Ok(output);
         }
@@ -56,38 +72,67 @@ impl Languages {
         for file in ["package.json", "index.js"] {
             copy(&sdk.join(file), &package.join(file))?;
         }
-        copy(&guest.join("conformance.js"), &tools.join("conformance.js"))?;
+        copy(&guest.join(source), &tools.join(source))?;
         let mut build = Command::new(tools.join("node_modules/.bin/componentize-qjs"));
-        build.args(["--sync", "--world", WORLD, "--js", "conformance.js", "--module-root", ".", "--wit"]);
+        build.args(["--sync", "--world", world, "--js", source, "--module-root", ".", "--wit"]);
         run(build.arg(self.root.join("wit")).arg("-o").arg(&output).current_dir(&tools))?;
         Ok(output)
     }
 
+    /// Builds the guest in JavaScript that has no SDK in the way that componentize-qjs builds by default, for the asynchronous
+    /// component model. The functions of the WIT package in the folder `wit` may be `async`.
+    pub fn asynchronous_javascript(&self, wit: &Path, output: &Path) -> Result<()> {
+        let mut build = Command::new(self.install_npm("js")?.join("node_modules/.bin/componentize-qjs"));
+        build.args(["--world", PROCESSOR_WORLD, "--js"]).arg(self.guest("js").join("crash.js"));
+        run(build.arg("--wit").arg(wit).arg("-o").arg(output))
+    }
+
     /// Builds the guest in JavaScript with componentize-js, whose engine has the web's APIs; returns the component.
     pub fn javascript_with_web_apis(&self) -> Result<PathBuf> {
+        self.build_with_web_apis(WORLD, "conformance.js", "javascript-web.wasm")
+    }
+
+    /// Builds the guest in JavaScript that has no SDK with componentize-js; returns the component.
+    pub fn javascript_with_web_apis_without_sdk(&self) -> Result<PathBuf> {
+        self.build_with_web_apis(PROCESSOR_WORLD, "crash.js", "javascript-web-crash.wasm")
+    }
+
+    fn build_with_web_apis(&self, world: &str, source: &str, output: &str) -> Result<PathBuf> {
+        let _building = BUILDING_JAVASCRIPT.lock().unwrap_or_else(PoisonError::into_inner);
         let tools = self.install_npm("web")?;
         let (sdk, guest, builder) = (self.root.join("guest-sdk/js"), self.guest("js"), self.guest("web"));
-        let (output, wit) = (self.folder.join("javascript-web.wasm"), self.root.join("wit"));
+        let (output, wit) = (self.folder.join(output), self.root.join("wit"));
         if is_newer(&output, &[&sdk, &guest, &builder, &wit, &tools.join(STAMP)])? {
             return Ok(output);
         }
         copy(&sdk.join("index.js"), &tools.join("saggar.js"))?;
-        copy(&guest.join("conformance.js"), &tools.join("conformance.js"))?;
+        copy(&guest.join(source), &tools.join(source))?;
         copy(&builder.join("build.js"), &tools.join("build.js"))?;
-        run(Command::new("node").arg("build.js").arg(wit).arg(&output).current_dir(&tools)).context(NO_NODE)?;
+        let mut build = Command::new("node");
+        build.arg("build.js").arg(wit).args([world, source]).arg(&output).current_dir(&tools);
+        run(&mut build).context(NO_NODE)?;
         Ok(output)
     }
 
     /// Builds the guest in Python; returns the component.
     pub fn python(&self) -> Result<PathBuf> {
+        self.build_python(WORLD, "app", "python.wasm")
+    }
+
+    /// Builds the guest in Python that has no SDK; returns the component.
+    pub fn python_without_sdk(&self) -> Result<PathBuf> {
+        self.build_python(PROCESSOR_WORLD, "crash", "python-crash.wasm")
+    }
+
+    fn build_python(&self, world: &str, module: &str, output: &str) -> Result<PathBuf> {
         let tools = self.install_python("python")?;
         let (sdk, guest) = (self.root.join("guest-sdk/python"), self.guest("python"));
-        let output = self.folder.join("python.wasm");
+        let output = self.folder.join(output);
         if is_newer(&output, &[&sdk.join("saggar_guest"), &guest, &self.root.join("wit"), &tools.join(STAMP)])? {
             return Ok(output);
         }
         let mut build = Command::new(tools.join("bin/componentize-py"));
-        build.arg("-d").arg(self.root.join("wit")).args(["-w", WORLD, "componentize", "app", "-o"]).arg(&output);
+        build.arg("-d").arg(self.root.join("wit")).args(["-w", world, "componentize", module, "-o"]).arg(&output);
         // Without `-p`, it would look for more modules wherever it is started.
         run(build.arg("-p").arg(&guest).arg("-p").arg(&sdk).env("PYTHONDONTWRITEBYTECODE", "1"))?;
         Ok(output)
@@ -139,17 +184,44 @@ impl Languages {
         go
     }
 
-    /// Runs the SDK's own tests in Node.
+    /// Runs the SDK's own tests in Node, and checks the types of the SDK and of what uses it.
     pub fn test_javascript(&self) -> Result<()> {
-        run(Command::new("node").arg("--test").current_dir(self.root.join("guest-sdk/js"))).context(NO_NODE)
+        run(Command::new("node").arg("--test").current_dir(self.root.join("guest-sdk/js"))).context(NO_NODE)?;
+        let tools = self.install_npm("js")?.join("node_modules");
+        // The guest's `tsconfig.json` lists the files. The types of Node are not beside them, so their place is passed.
+        let mut check = Command::new(tools.join(".bin/tsc"));
+        run(check.arg("--project").arg(self.guest("js")).arg("--typeRoots").arg(tools.join("@types")))
     }
 
-    /// Runs the SDK's own tests with pytest.
+    /// Runs the SDK's own tests with pytest, and checks the types of the SDK and of what uses it.
     pub fn test_python(&self) -> Result<()> {
-        let tools = self.install_python("python")?;
+        let (tools, sdk) = (self.install_python("python")?, self.root.join("guest-sdk/python"));
         let mut test = Command::new(tools.join("bin/python"));
         test.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).env("PYTHONDONTWRITEBYTECODE", "1");
-        run(test.current_dir(self.root.join("guest-sdk/python")))
+        run(test.current_dir(&sdk))?;
+        let bindings = self.python_bindings(&tools)?;
+        let path = std::env::join_paths([&sdk, &bindings]).context("a folder's name contains a colon")?;
+        // Each folder by itself, because they have modules of the same name.
+        for folder in [sdk.clone(), self.guest("python"), self.root.join("host/templates/python")] {
+            let mut check = Command::new(tools.join("bin/mypy"));
+            check.arg("--config-file").arg(sdk.join("pyproject.toml"));
+            check.arg("--cache-dir").arg(self.folder.join("mypy-cache")).arg(".");
+            run(check.env("MYPYPATH", &path).current_dir(folder))?;
+        }
+        Ok(())
+    }
+
+    /// Generates the modules that the SDK imports in a component, so that their types are checked; returns their folder.
+    fn python_bindings(&self, tools: &Path) -> Result<PathBuf> {
+        let folder = self.folder.join("python-bindings");
+        if folder.exists() {
+            // componentize-py does not replace files.
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+        let mut generate = Command::new(tools.join("bin/componentize-py"));
+        generate.arg("-d").arg(self.root.join("wit")).args(["-w", WORLD, "bindings"]).arg(&folder);
+        run(&mut generate)?;
+        Ok(folder)
     }
 
     /// Compiles the tests of the library for this machine, and runs them.

@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -19,9 +20,9 @@ usage: cargo demo             builds the examples and the host, and shows them a
        cargo xtask script-runner [--check | --bench]
                               rebuilds the component that runs scripts, or checks that the committed one behaves like a new
                               one, or measures it
-       cargo xtask script-runner --test262 [--accept | FILTER]
+       cargo xtask script-runner --test262 [--accept | --share N | FILTER]
                               runs the language's own tests on the committed one and compares what fails with the list, or
-                              writes the list, or says why the tests with FILTER in their path fail
+                              writes the list, or runs one test in N, or says why the tests with FILTER in their path fail
        cargo xtask dependencies
                               checks the licences, sources and versions of what is depended on
        cargo xtask structure [ROOT]
@@ -66,6 +67,9 @@ fn action(arguments: &[OsString]) -> Option<Action> {
         ["--bench"] => Some(Action::Benchmark),
         ["--test262"] => Some(Action::Test262(Test262::Compare)),
         ["--test262", "--accept"] => Some(Action::Test262(Test262::Accept)),
+        ["--test262", "--share", share] => {
+            share.parse::<NonZeroUsize>().ok().map(|share| Action::Test262(Test262::CompareShare(share)))
+        }
         ["--test262", filter] => Some(Action::Test262(Test262::Explain((*filter).to_owned()))),
         _ => None,
     }

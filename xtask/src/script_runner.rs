@@ -2,6 +2,7 @@
 //! the script runner, and the type stripper. A build of saggar does not need this, because the components are committed.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -44,6 +45,8 @@ pub enum Action {
 pub enum Test262 {
     /// Fail if a test fails that is not in the list.
     Compare,
+    /// The same with one test in so many.
+    CompareShare(NonZeroUsize),
     /// Write the list.
     Accept,
     /// Run the tests with this in their path, and say why each failing one fails.
@@ -126,9 +129,14 @@ impl Build {
     fn test262(&self, runner: &Path, purpose: &Test262) -> Result<()> {
         let suite = test262::fetch(&self.work)?;
         let list = self.runner.join("test262.txt");
+        let number;
         let mut arguments: Vec<&Path> = vec!["test262".as_ref(), runner, &suite, &list];
         match purpose {
             Test262::Compare => {}
+            Test262::CompareShare(share) => {
+                number = share.to_string();
+                arguments.extend([Path::new("--share"), Path::new(&number)]);
+            }
             Test262::Accept => arguments.push("--accept".as_ref()),
             Test262::Explain(filter) => arguments.push(filter.as_ref()),
         }

@@ -2,7 +2,10 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -12,7 +15,7 @@ from saggar_guest.testing import FakeHost, LogLine
 
 
 def test_arguments_and_results_are_json_values() -> None:
-    def resize(job: Job, url: str, width: int = 64) -> dict:
+    def resize(job: Job, url: str, width: int = 64) -> dict[str, Any]:
         return {"url": url, "width": width, "job": job.id}
 
     assert FakeHost().process(resize, "ä.png") == {"url": "ä.png", "width": 64, "job": 1}
@@ -80,7 +83,10 @@ def test_a_reference_selects_a_function_by_its_name() -> None:
     def only(job: Job, response: object) -> None: ...
 
     own = [entry for entry in _roles._entries if entry.function in (first, second, only)]
-    pick = lambda role, handler: _roles.pick(role, handler, own)  # noqa: E731
+
+    def pick(role: _roles.Role, handler: str | None) -> Callable[..., Any]:
+        return _roles.pick(role, handler, own)
+
     assert pick(_roles.PROCESSOR, None) is first
     assert pick(_roles.PROCESSOR, "first") is first
     assert pick(_roles.PROCESSOR, "send-all") is second
@@ -105,14 +111,14 @@ def test_mistakes_are_errors_of_the_build() -> None:
 
 
 def test_the_job_has_its_context() -> None:
-    def look(job: Job) -> list:
+    def look(job: Job) -> list[object]:
         before = job.is_cancelled
         job.progress(1, 2, "half \ud800")
         remaining = job.remaining.total_seconds() if job.remaining else None
         return [job.id, job.task, job.attempt, job.max_attempts, remaining, before, job.is_cancelled, job.trace_parent]
 
-    settings = {"id": 7, "task": "a.b", "attempt": 2, "max_attempts": 3, "remaining": timedelta(seconds=1)}
-    host = FakeHost(**settings, cancelled_after=1)
+    second = timedelta(seconds=1)
+    host = FakeHost(id=7, task="a.b", attempt=2, max_attempts=3, remaining=second, cancelled_after=1)
     assert host.process(look) == [7, "a.b", 2, 3, 1.0, False, True, None]
     assert host.progress == [Progress(1, 2, "half ?")]
     with pytest.raises(ValueError, match="current is not a whole number"):
@@ -167,9 +173,12 @@ def test_ids_are_exact_or_an_error() -> None:
 
     assert FakeHost().next_id(largest) == 2**64 - 1
     assert FakeHost().next_id(lambda: None) is None
+    def identity(id: Any) -> Any:
+        return id
+
     for wrong in (-1, 2**64, "7", 1.0):
         with pytest.raises(Problem) as raised:
-            FakeHost().next_id(lambda wrong=wrong: wrong)
+            FakeHost().next_id(partial(identity, wrong))
         assert raised.value.code == "invalid-id"
 
 

@@ -11,7 +11,7 @@ use saggar::{Host, StartError};
 use super::served::Served;
 use super::service::{BoundService, RunningService};
 use super::signals::{ServiceSignal, Signals};
-use super::{CommandEnv, FAILURE, SLOW_COMPILATION, log_compiling, service};
+use super::{CommandEnv, FAILURE, log_compiling, service};
 use crate::cli::Serve;
 use crate::config::Variables;
 use crate::inputs::AppInputs;
@@ -38,7 +38,7 @@ async fn serve_app(
     let file = args.settings.file.as_deref();
     let inputs = if args.watch { Some(AppInputs::read(app, file).await) } else { None };
     let builder = service::builder(app, &args.settings, env)
-        .report_compiling(SLOW_COMPILATION, log_compiling)
+        .report_compiling(env.slow_compilation(), log_compiling)
         .report_problems(env.telemetry.problem_report());
     let built = tokio::select! {
         built = builder.build() => built,
@@ -79,7 +79,7 @@ async fn serve_tenants(
     // The configuration was read from it.
     let file = args.settings.file.as_deref().context("the configuration of tenants has no file")?;
     let builder = service::tenants_builder(file, env)
-        .report_compiling(SLOW_COMPILATION, log_compiling)
+        .report_compiling(env.slow_compilation(), log_compiling)
         .report_problems(env.telemetry.problem_report());
     let read = Arc::new(service::read_tenants(&args.settings, env));
     let tenants = tokio::select! {

@@ -10,7 +10,7 @@ const PROPOSALS: [(&[&str], &str, &str); 6] = [
             "component model error-context",
         ],
         "the asynchronous component model of WASI 0.3",
-        "build it for WASI 0.2, with exports that are not `async`",
+        "build it for WASI 0.2, with exports that are not `async`; componentize-qjs needs `--sync`",
     ),
     (
         &["gc types", "requires gc", "gc proposal", "function references"],

@@ -13,6 +13,7 @@ mod suite;
 mod test262;
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -29,9 +30,9 @@ usage: harness snapshot IN OUT       makes the snapshot of the runner that cargo
        harness types WASM [OTHER] [FILTER]
                                      checks the type stripper in the same way
        harness bench WASM            prints the times of fresh and warm calls
-       harness test262 WASM FOLDER LIST [--accept | FILTER]
+       harness test262 WASM FOLDER LIST [--accept | --share N | FILTER]
                                      runs the language's own tests, and compares what fails with a list, or writes the list,
-                                     or says why the tests with FILTER in their path fail";
+                                     or runs one test in N, or says why the tests with FILTER in their path fail";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -47,6 +48,9 @@ fn main() -> ExitCode {
         ["bench", component] => read(component).and_then(|wasm| bench::run(&wasm)),
         ["test262", component, folder, list] => test262(component, folder, list, Purpose::Compare),
         ["test262", component, folder, list, "--accept"] => test262(component, folder, list, Purpose::Accept),
+        ["test262", component, folder, list, "--share", share] if let Ok(share) = share.parse::<NonZeroUsize>() => {
+            test262(component, folder, list, Purpose::CompareShare(share))
+        }
         ["test262", component, folder, list, filter] => test262(component, folder, list, Purpose::Explain(filter)),
         _ => {
             println!("{USAGE}");

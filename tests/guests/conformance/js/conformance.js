@@ -6,7 +6,8 @@ function orCode(request) {
   try {
     return request();
   } catch (error) {
-    return error.code;
+    if (error instanceof Problem) return error.code;
+    throw error;
   }
 }
 

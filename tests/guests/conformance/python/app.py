@@ -46,7 +46,7 @@ def progress(job: Job) -> str:
 
 
 @processor
-def context(job: Job) -> dict:
+def context(job: Job) -> dict[str, Any]:
     return {
         "id": str(job.id),
         "task": job.task,
@@ -115,7 +115,7 @@ def options(job: Job) -> list[int]:
 
 
 @processor
-def lookup(job: Job, task: str, id: int) -> dict:
+def lookup(job: Job, task: str, id: int) -> dict[str, Any]:
     found = tasks.get(task, id)
     return {
         "id": found.id,

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use wasmtime::Result;
 use wasmtime::error::Context as _;
+use wasmtime::{Result, ensure};
 
 use super::report::Report;
 
@@ -35,7 +35,8 @@ impl Baseline {
         Self { commit: commit.into(), passed: report.passed(), run: report.run(), lacking, failing }
     }
 
-    pub(crate) fn read(file: &Path) -> Result<Self> {
+    /// Reads the list, which has to be of this commit of the suite.
+    pub(crate) fn read(file: &Path, commit: &str) -> Result<Self> {
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         let mut baseline = Self::default();
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -48,6 +49,11 @@ impl Baseline {
                 _ => drop(baseline.failing.insert(line.into())),
             }
         }
+        ensure!(
+            baseline.commit == commit,
+            "the list is of the suite {}; run again with `--accept` to write it anew",
+            baseline.commit
+        );
         Ok(baseline)
     }
 
@@ -62,8 +68,9 @@ impl Baseline {
         fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
     }
 
-    pub(crate) fn commit(&self) -> &str {
-        &self.commit
+    /// Returns the features of which no test passed.
+    pub(crate) fn lacking(&self) -> &BTreeSet<String> {
+        &self.lacking
     }
 
     pub(crate) fn passed(&self) -> usize {

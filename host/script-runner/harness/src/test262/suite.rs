@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use wasmtime::error::Context as _;
@@ -30,8 +31,8 @@ pub(crate) struct Suite {
 }
 
 impl Suite {
-    /// Lists the tests whose path contains `filter`.
-    pub(crate) fn open(folder: &Path, filter: &str) -> Result<Self> {
+    /// Lists the tests whose path contains `filter`, in the order of their paths, and keeps one in `share` of them.
+    pub(crate) fn open(folder: &Path, filter: &str, share: NonZeroUsize) -> Result<Self> {
         let info = folder.join("GIT-INFO");
         let info = fs::read_to_string(&info).with_context(|| format!("cannot read {}", info.display()))?;
         let commit = info.lines().find_map(|line| line.strip_prefix("commit ")).context("GIT-INFO names no commit")?;
@@ -43,6 +44,7 @@ impl Suite {
         }
         suite.tests.retain(|test| test.contains(filter));
         suite.tests.sort_unstable();
+        suite.tests = suite.tests.into_iter().step_by(share.get()).collect();
         ensure!(!suite.tests.is_empty(), "no test has `{filter}` in its path");
         Ok(suite)
     }
