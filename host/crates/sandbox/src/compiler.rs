@@ -275,7 +275,7 @@ mod tests {
         // that is open for writing cannot be executed.
         let write = "printf '#!/bin/sh\\nexec /bin/sleep 1000\\n' > \"$0\" && chmod 700 \"$0\"";
         assert!(Command::new("sh").args(["-c", write]).arg(&program).status().unwrap().success());
-        let run = run_in_child::<NotCompiled>(Starter::Program(program), Work::Compile, vec![Vec::new()]);
+        let run = run_in_child::<NotCompiled>(Starter::Program(program), Work::Compile, vec![Vec::new()], None);
         let result = tokio::select! {
             result = run => result,
             () = pass_time() => unreachable!("time passes until the compiler is killed"),

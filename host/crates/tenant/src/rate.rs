@@ -8,13 +8,22 @@ use std::time::{Duration, Instant};
 /// twentieth of its period.
 const PARTS: u64 = 20;
 
+/// The most that is counted in one step, so that no sum overflows.
+const MOST_AT_ONCE: u64 = 1 << 40;
+
 /// An amount that may be used in each period: a sliding window. Never more than the limit is taken within the last
 /// nineteen parts of a period and the current one.
 #[derive(Debug)]
 pub(crate) struct Rate {
     limit: AtomicU64,
-    part: Duration,
+    /// The length of a part in microseconds.
+    part: u64,
     window: Mutex<Window>,
+    /// The latest part of the window; changed under its lock.
+    latest: AtomicU64,
+    /// What was counted in the latest part without the lock, because every call of a guest and every added job is counted.
+    /// The next one with the lock moves it to the window.
+    unlocked: AtomicU64,
 }
 
 /// What was used in the latest parts.
@@ -38,8 +47,9 @@ pub(crate) struct RateExceeded {
 
 impl Rate {
     pub(crate) fn new(period: Duration) -> Self {
-        let part = period / u32::try_from(PARTS).unwrap_or(1);
-        Self { limit: AtomicU64::new(u64::MAX), part, window: Mutex::default() }
+        let (latest, unlocked) = Default::default();
+        let part = (micros(period) / PARTS).max(1);
+        Self { limit: AtomicU64::new(u64::MAX), part, window: Mutex::default(), latest, unlocked }
     }
 
     pub(crate) fn limit(&self) -> Option<u64> {
@@ -57,20 +67,28 @@ impl Rate {
 
     /// Takes `amount`, if the limit allows it.
     pub(crate) fn take(&self, amount: u64, now: Duration) -> Result<(), RateExceeded> {
-        let limit = self.limit().unwrap_or(u64::MAX);
+        let Some(limit) = self.limit() else {
+            self.count(amount, now);
+            return Ok(());
+        };
         self.advanced(now, |window, at| {
             if window.sum.saturating_add(amount) <= limit {
                 window.add(amount);
                 return Ok(());
             }
-            let retry_after = window.room_in(amount, limit).map(|parts| self.part * parts - at);
+            let retry_after = window.room_in(amount, limit).map(|parts| self.parts(parts).saturating_sub(at));
             Err(RateExceeded { limit, retry_after })
         })
     }
 
     /// Takes `amount` whatever the limit is, for what has happened already.
     pub(crate) fn count(&self, amount: u64, now: Duration) {
-        self.advanced(now, |window, _| window.add(amount));
+        let amount = amount.min(MOST_AT_ONCE);
+        if micros(now) / self.part <= self.latest.load(Ordering::Relaxed) {
+            self.unlocked.fetch_add(amount, Ordering::Relaxed);
+        } else {
+            self.advanced(now, |window, _| window.add(amount));
+        }
     }
 
     /// Returns how long it takes until something can be taken; `None` if that is now. Never ends if the limit is 0.
@@ -78,17 +96,24 @@ impl Rate {
         let limit = self.limit().unwrap_or(u64::MAX);
         self.advanced(now, |window, at| {
             let is_exhausted = window.sum >= limit;
-            is_exhausted.then(|| window.room_in(1, limit).map_or(Duration::MAX, |parts| self.part * parts - at))
+            is_exhausted
+                .then(|| window.room_in(1, limit).map_or(Duration::MAX, |parts| self.parts(parts).saturating_sub(at)))
         })
     }
 
     /// Calls `step` with what was used lately, and with how much of the current part is over.
     fn advanced<T>(&self, now: Duration, step: impl FnOnce(&mut Window, Duration) -> T) -> T {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        let part = u64::try_from(now.as_nanos() / self.part.as_nanos().max(1)).unwrap_or(u64::MAX);
-        window.advance(part);
-        let at = now.saturating_sub(self.part * u32::try_from(window.latest).unwrap_or(u32::MAX)).min(self.part);
+        window.add(self.unlocked.swap(0, Ordering::Relaxed));
+        window.advance(micros(now) / self.part);
+        self.latest.store(window.latest, Ordering::Relaxed);
+        let at = now.saturating_sub(self.parts(window.latest)).min(self.parts(1));
         step(&mut window, at)
+    }
+
+    /// Returns the length of this many parts.
+    fn parts(&self, parts: u64) -> Duration {
+        Duration::from_micros(self.part.saturating_mul(parts))
     }
 }
 
@@ -113,23 +138,33 @@ impl Window {
     }
 
     /// Returns after how many parts there is room for `amount`; `None` if there never is.
-    fn room_in(&self, amount: u64, limit: u64) -> Option<u32> {
+    fn room_in(&self, amount: u64, limit: u64) -> Option<u64> {
         let most = limit.checked_sub(amount)?;
         let mut sum = self.sum;
         for parts in 1..=PARTS {
             sum -= self.used[((self.latest + parts) % PARTS) as usize];
             if sum <= most {
-                return u32::try_from(parts).ok();
+                return Some(parts);
             }
         }
         None
     }
 }
 
+/// Returns a time in whole microseconds.
+fn micros(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000).saturating_add(time.subsec_micros().into())
+}
+
+/// Returns the time from the first call to `now`.
+pub(crate) fn elapsed_at(now: Instant) -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    now.saturating_duration_since(*START.get_or_init(|| now))
+}
+
 /// Returns the time since the first call.
 pub(crate) fn elapsed() -> Duration {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed()
+    elapsed_at(Instant::now())
 }
 
 #[cfg(test)]
@@ -179,9 +214,23 @@ mod tests {
         rate.count(25, ms(20_300));
         assert_eq!(rate.exhausted_for(ms(20_310)), Some(ms(990)));
         assert_eq!(rate.exhausted_for(ms(21_300)), None);
-        rate.count(u64::MAX, ms(21_300));
-        rate.count(u64::MAX, ms(21_400));
-        assert!(rate.used(ms(21_400)) > u64::MAX / 50);
+        (0..3).for_each(|_| rate.count(u64::MAX, ms(21_300)));
+        assert_eq!(rate.used(ms(21_300)), 25 + 3 * MOST_AT_ONCE);
+    }
+
+    #[test]
+    fn what_is_counted_without_the_lock_belongs_to_its_part() {
+        let rate = rate(10);
+        rate.count(2, ms(20_000));
+        rate.count(3, ms(20_049));
+        rate.count(4, ms(20_050));
+        rate.count(1, ms(20_060));
+        assert_eq!(rate.exhausted_for(ms(20_070)), Some(ms(930)), "until the first part is over");
+        assert_eq!((rate.used(ms(20_999)), rate.used(ms(21_000)), rate.used(ms(21_050))), (10, 5, 0));
+        rate.set_limit(None);
+        rate.take(7, ms(22_000)).unwrap();
+        rate.take(8, ms(22_001)).unwrap();
+        assert_eq!(rate.used(ms(22_001)), 15);
     }
 
     #[test]

@@ -17,8 +17,8 @@ use crate::runtime::Runtime;
 /// The services of one call.
 pub(crate) struct CallServices {
     pub(crate) runtime: Arc<Runtime>,
-    /// The task whose guest is called.
-    caller: TaskKey,
+    /// The task whose guest is called, if there is no job yet; else the job names it.
+    caller: Option<TaskKey>,
     /// Which jobs the guest may look up and cancel.
     access: JobAccess,
     /// The attempt, if the call is one; handlers report no progress and are not cancelled.
@@ -41,7 +41,7 @@ impl CallServices {
         trace_parent: Option<Arc<str>>,
     ) -> Self {
         let about = running.key();
-        Self { running: Some(running), ..Self::of_handler(runtime, about, access, trace_parent) }
+        Self { running: Some(running), about: Some(about), ..Self::new(runtime, access, trace_parent) }
     }
 
     /// For a call of a handler about the job `about`.
@@ -51,8 +51,7 @@ impl CallServices {
         access: JobAccess,
         trace_parent: Option<Arc<str>>,
     ) -> Self {
-        let caller = about.task.clone();
-        Self { about: Some(about), ..Self::of_id_source(runtime, caller, access, trace_parent, 0) }
+        Self { about: Some(about), ..Self::new(runtime, access, trace_parent) }
     }
 
     /// For a call of `next` of the task `caller`; `depth` counts it and those it is inside.
@@ -63,7 +62,17 @@ impl CallServices {
         trace_parent: Option<Arc<str>>,
         depth: u32,
     ) -> Self {
-        Self { runtime, caller, access, running: None, about: None, trace_parent, log: LogBuffer::default(), depth }
+        Self { caller: Some(caller), depth, ..Self::new(runtime, access, trace_parent) }
+    }
+
+    fn new(runtime: Arc<Runtime>, access: JobAccess, trace_parent: Option<Arc<str>>) -> Self {
+        let (caller, running, about, log) = Default::default();
+        Self { runtime, caller, access, running, about, trace_parent, log, depth: 0 }
+    }
+
+    /// Returns the task whose guest is called.
+    fn caller(&self) -> Option<&TaskKey> {
+        self.about.as_ref().map(|job| &job.task).or(self.caller.as_ref())
     }
 
     /// Adds a job as a child of the one that the call is about.
@@ -102,7 +111,7 @@ impl CallServices {
         let parent = job.origin.as_ref().and_then(|origin| origin.parent.as_ref());
         self.access == JobAccess::All
             || self.about.as_ref() == Some(key)
-            || parent.is_some_and(|parent| parent.task == self.caller)
+            || parent.is_some_and(|parent| Some(&parent.task) == self.caller())
     }
 
     fn problem(&self, error: &LookupError) -> Problem {
@@ -120,7 +129,8 @@ impl CallServices {
     }
 
     fn not_added(&self, key: &JobKey) -> Problem {
-        let (task, id, caller) = (&key.task.task, key.id, &self.caller.task);
+        let (task, id) = (&key.task.task, key.id);
+        let caller = self.caller().map_or("", |caller| &*caller.task);
         let message = format!(
             "no job of the task `{caller}` added the job {task}#{id}, so the task may not look it up or cancel it; \
              `\"sandbox\": {{\"tasks\": \"all\"}}` in the definition of `{caller}` allows access to all jobs"
