@@ -29,7 +29,7 @@ async fn no_attempt_begins_when_the_cpu_time_of_the_hour_is_used_up() {
     acme.tenant.set_quotas(&hour(100));
     let (job, _) = acme.ended("echo", id).await;
     assert_eq!(job.status(), Status::Success);
-    acme.tenant.count_cpu(Duration::from_secs(100));
+    acme.tenant.count_cpu(Duration::from_secs(100), std::time::Instant::now());
     assert_eq!(other.worker.task("echo").expect("the task").held_by, None);
     fixture.stop().await;
 }

@@ -72,7 +72,7 @@ async fn the_processor_time_of_compilers_counts_for_their_tenant_whatever_they_e
 
     // Computing guests use up the rest.
     acme.set_quotas(&Quotas { cpu_seconds_per_hour: Some(1), ..Quotas::default() });
-    acme.count_cpu(Duration::from_secs(1).saturating_sub(after_two));
+    acme.count_cpu(Duration::from_secs(1).saturating_sub(after_two), std::time::Instant::now());
     let exhausted = of_acme.load(good("second")).await.expect_err("the hour is used up");
     let LoadError::Quota(exceeded) = &exhausted else { panic!("{exhausted:?}") };
     assert_eq!((exceeded.quota, exceeded.limit), ("cpu_seconds_per_hour", 1));

@@ -185,7 +185,7 @@ pub(crate) async fn drive<T>(
         ended = Instant::now();
         let took = slice.end(ended);
         cpu += took;
-        turns.end_slice(took, cx);
+        turns.end_slice(took, ended, cx);
         poll
     });
     let result = guard(slices, services, deadline).await;

@@ -213,12 +213,12 @@ impl CallTurns {
         Poll::Ready(())
     }
 
-    /// Ends a slice that took this time.
-    pub(crate) fn end_slice(&mut self, took: Duration, cx: &mut Context<'_>) {
+    /// Ends a slice that took this time until `ended`, which is now.
+    pub(crate) fn end_slice(&mut self, took: Duration, ended: Instant, cx: &mut Context<'_>) {
         let mut next = None;
         let SharedSlices { turns, is_over, flow, .. } = &*self.slices.0;
         // With each slice, because a call that is dropped has computed, too.
-        flow.tenant().count_cpu(took);
+        flow.tenant().count_cpu(took, ended);
         if is_over.load(Ordering::Relaxed) {
             is_over.store(false, Ordering::Relaxed);
             if self.held.is_none() && took >= LONG {
@@ -307,10 +307,10 @@ mod tests {
         let mut call = turns_of(&turns, &flow);
         assert!(!call.must_wait());
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        call.end_slice(10 * LONG, &mut cx);
+        call.end_slice(10 * LONG, Instant::now(), &mut cx);
         assert!(!turns.needs_turn(&flow), "a call that is not interrupted is charged");
         assert!(call.slices.end().now_or_never().is_none());
-        call.end_slice(LONG, &mut cx);
+        call.end_slice(LONG, Instant::now(), &mut cx);
         assert!(call.must_wait() && turns.0.active.lock().crowded_until.is_some());
         keep_crowded(&turns);
         assert!(turns.needs_turn(&flow));
@@ -352,7 +352,7 @@ mod tests {
                 counts[at] += usize::from(call.held.is_some());
                 assert!(call.slices.end().now_or_never().is_none());
                 poll_fn(|cx| {
-                    call.end_slice(took(at), cx);
+                    call.end_slice(took(at), Instant::now(), cx);
                     Poll::Ready(())
                 })
                 .await;

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use crate::idle::IdleSet;
-use crate::rate::{Rate, elapsed};
+use crate::rate::{Rate, elapsed, elapsed_at};
 use crate::{Idle, Level, Quota, QuotaExceeded, Quotas, RateQuota, Taken};
 
 /// The owner of an app in a host. Shared by everything that works for it; its weight and quotas can change at any time.
@@ -182,11 +182,12 @@ impl Tenant {
         })
     }
 
-    /// Counts time that a guest has computed.
-    pub fn count_cpu(&self, time: Duration) {
+    /// Counts time that a guest has computed until `now`. A parameter, because reading the clock is a good part of what a
+    /// call costs.
+    pub fn count_cpu(&self, time: Duration, now: Instant) {
         match &self.compiles_for {
             Some(tenant) => tenant.count_compilation(time),
-            None => self.rate(RateQuota::CpuSecondsPerHour).count(micros(time), elapsed()),
+            None => self.rate(RateQuota::CpuSecondsPerHour).count(micros(time), elapsed_at(now)),
         }
     }
 
@@ -291,10 +292,10 @@ mod tests {
         let refused = tenant.take(RateQuota::AddsPerSecond, 3).unwrap_err();
         assert_eq!(refused, QuotaExceeded { quota: "adds_per_second", limit: 2, asked: 3, retry_after: None });
         assert_eq!(refused.to_string(), "the tenant's quota `adds_per_second` of 2 does not allow 3 at once");
-        tenant.count_cpu(Duration::from_millis(999));
+        tenant.count_cpu(Duration::from_millis(999), Instant::now());
         tenant.check_cpu().unwrap();
         assert_eq!(used(&tenant, "cpu_seconds_per_hour"), (0, Some(1)));
-        tenant.count_cpu(Duration::from_millis(1));
+        tenant.count_cpu(Duration::from_millis(1), Instant::now());
         assert_eq!(used(&tenant, "cpu_seconds_per_hour"), (1, Some(1)));
         let exhausted = tenant.check_cpu().unwrap_err();
         assert_eq!((exhausted.quota, exhausted.limit), ("cpu_seconds_per_hour", 1));
@@ -312,8 +313,8 @@ mod tests {
         let compiler = Tenant::compiler_of(&tenant);
         assert_eq!((compiler.name(), compiler.weight()), (tenant.name(), 7));
         drop(compiler.hold(Quota::Memory, 1 << 20).unwrap());
-        tenant.count_cpu(Duration::from_secs(1));
-        compiler.count_cpu(Duration::from_millis(1_500));
+        tenant.count_cpu(Duration::from_secs(1), Instant::now());
+        compiler.count_cpu(Duration::from_millis(1_500), Instant::now());
         tenant.check_cpu().unwrap();
         tenant.count_compilation(Duration::from_millis(500));
         assert_eq!(used(&tenant, "cpu_seconds_per_hour"), (3, Some(3)));

@@ -39,8 +39,11 @@ impl Dropped {
     /// Returns the line that reports it.
     fn report(&self, clock: &dyn Clock, why: &str) -> Option<LogLine> {
         let Self { lines, bytes } = self;
-        let text = format!("{lines} more lines ({bytes} bytes) of this call were dropped: {why}");
-        (*lines > 0).then(|| LogLine { at: clock.now(), source: LogSource::Host, text })
+        // Formatting is expensive, and most calls drop nothing.
+        (*lines > 0).then(|| {
+            let text = format!("{lines} more lines ({bytes} bytes) of this call were dropped: {why}");
+            LogLine { at: clock.now(), source: LogSource::Host, text }
+        })
     }
 }
 

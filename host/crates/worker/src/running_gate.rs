@@ -241,7 +241,7 @@ mod tests {
         let flow = Flow::new(Arc::clone(&tenant), "it");
         let held = gate.pass(&flow).now_or_never().unwrap();
         assert_eq!(gate.held_by(), None);
-        tenant.count_cpu(Duration::from_secs(10));
+        tenant.count_cpu(Duration::from_secs(10), Instant::now());
         assert!(gate.is_contended());
         assert_eq!(gate.held_by(), Some("cpu_seconds_per_hour"));
         drop(held);

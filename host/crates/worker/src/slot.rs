@@ -1,5 +1,6 @@
 //! A slot: claims jobs of its task, one at a time, and runs their attempts in its own sandbox.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,17 +78,18 @@ async fn work(
     sandboxes: &mut SlotSandboxes,
     (mut claim, running): (Claim, RunningPermit),
 ) -> Option<(Claim, RunningPermit)> {
-    let Attempted { outcome, cost } = tokio::select! {
-        biased;
-        attempted = attempt::run(runtime, runner, sandboxes, &claim) => attempted,
-        () = runtime.abort.cancelled() => {
-            let (key, trace_parent) = (claim.running().key(), claim.trace_parent().cloned());
-            if requeue(runtime, runner, claim).await {
-                failures::stopped(&key, trace_parent.as_ref(), runtime.queue.store().outlives_process());
-                runtime.abandoned.lock().push(key);
-            }
-            return None;
+    let attempted = {
+        // Pinned, because the future of an attempt is large, and `select!` moves what it is given.
+        let attempted = pin!(attempt::run(runtime, runner, sandboxes, &claim));
+        tokio::select! {
+            biased;
+            attempted = attempted => Some(attempted),
+            () = runtime.abort.cancelled() => None,
         }
+    };
+    let Some(Attempted { outcome, cost }) = attempted else {
+        abandon(runtime, runner, claim).await;
+        return None;
     };
     claim.spent(cost);
     let Some(outcome) = outcome else {
@@ -109,13 +111,13 @@ async fn finish(
 ) -> Option<Claim> {
     let (key, trace_parent) = (claim.running().key(), claim.trace_parent().cloned());
     let failed = Failed::new(&claim, &outcome);
-    let finished = async {
+    let finished = pin!(async {
         if permit.leave.is_cancelled() || runtime.gate.is_contended() {
             runner.queue.finish(claim, outcome).await.map(|status| (status, None))
         } else {
             runner.queue.finish_and_claim(claim, outcome).await
         }
-    };
+    });
     match unless_too_late(runtime, finished).await {
         Some(Ok((status, next))) => {
             if let Some(failed) = failed.filter(|_| status == Status::Failure) {
@@ -137,6 +139,15 @@ async fn finish(
             );
             None
         }
+    }
+}
+
+/// Requeues a job whose attempt was interrupted because the host stops.
+async fn abandon(runtime: &Runtime, runner: &Arc<TaskRunner>, claim: Claim) {
+    let (key, trace_parent) = (claim.running().key(), claim.trace_parent().cloned());
+    if requeue(runtime, runner, claim).await {
+        failures::stopped(&key, trace_parent.as_ref(), runtime.queue.store().outlives_process());
+        runtime.abandoned.lock().push(key);
     }
 }
 
