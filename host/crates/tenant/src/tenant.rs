@@ -235,7 +235,8 @@ impl Tenant {
 
 /// Returns a time in microseconds. Rounded, because many calls take less than one.
 fn micros(time: Duration) -> u64 {
-    u64::try_from((time.as_nanos() + 500) / 1_000).unwrap_or(u64::MAX)
+    let rounded = time.saturating_add(Duration::from_nanos(500));
+    rounded.as_secs().saturating_mul(1_000_000).saturating_add(rounded.subsec_micros().into())
 }
 
 #[cfg(test)]
