@@ -14,6 +14,7 @@ pub mod memory;
 pub mod mutation;
 pub mod program;
 pub mod raw;
+pub mod routes;
 pub mod server;
 pub mod shell;
 pub mod small_disk;

@@ -12,7 +12,6 @@ mod http {
     mod looking;
     mod numbers;
     mod operators;
-    mod routes;
     mod slow_next;
     mod stage;
     mod stopping;

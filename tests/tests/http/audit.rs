@@ -6,10 +6,10 @@ use reqwest::Method;
 use saggar_tests::app::App;
 use saggar_tests::client::send;
 use saggar_tests::guests;
+use saggar_tests::routes::ROUTES;
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
-use super::routes::ROUTES;
 use super::stage::{serve, serve_with};
 
 /// Returns the entries of the audit, the oldest first.

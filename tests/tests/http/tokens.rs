@@ -6,10 +6,10 @@ use reqwest::Method;
 use saggar::api::{Limits, Role, Token, Tokens};
 use saggar_tests::client::{ApiResponse, client, send};
 use saggar_tests::host::{TestHost, listen};
+use saggar_tests::routes::{ROUTES, Route, find};
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
-use super::routes::{ROUTES, Route};
 use super::stage::{app, serve, serve_with};
 
 /// Each token is its role with `-token` appended.
@@ -39,13 +39,13 @@ fn operations() -> Vec<(String, String, bool)> {
 }
 
 /// Returns the status of a route, without reading the body, which may be endless.
-async fn status(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> u16 {
-    let path = path.replace("{task}", "mail.send").replace("{id}", "1").replace("{tenant}", "default");
-    let method: Method = method.to_uppercase().parse().expect("a method");
-    let body = if path.ends_with("batch") { json!({ "jobs": [{}] }) } else { json!({}) };
+async fn status(server: &Server, route: &Route, headers: &[(&str, &str)]) -> u16 {
+    let path = route.path.replace("{task}", "mail.send").replace("{id}", "1").replace("{tenant}", "default");
+    let method: Method = route.method.to_uppercase().parse().expect("a method");
     let mut request = server.request(method.clone(), &path);
     if method == Method::POST {
-        request = request.json(&body);
+        let body = route.body_with("{}", 1).unwrap_or_else(|| "{}".to_owned());
+        request = request.header("content-type", "application/json").body(body);
     }
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -62,10 +62,10 @@ async fn every_route_requires_its_role() {
     let ended = server.request(Method::GET, "/v1/tasks/mail.send/jobs/1?wait=60s").bearer_auth("read-token");
     assert_eq!(send(ended).await.body["status"], "SUCCESS");
     for (method, path, is_open) in operations() {
-        let route = ROUTES.iter().find(|route| (route.method, route.path) == (method.as_str(), path.as_str()));
-        let needs = route.unwrap_or_else(|| panic!("{method} {path} is new; add it to `ROUTES`")).role;
+        let route = find(&method, &path).unwrap_or_else(|| panic!("{method} {path} is new; add it to `ROUTES`"));
+        let needs = route.role;
         assert_eq!(is_open, needs.is_none(), "{method} {path}");
-        let ask = async |headers: &[(&str, &str)]| status(&server, &method, &path, headers).await;
+        let ask = async |headers: &[(&str, &str)]| status(&server, route, headers).await;
         let Some(needs) = needs else {
             assert_eq!(ask(&[]).await, 200, "{method} {path}");
             continue;

@@ -102,12 +102,7 @@ async fn slots_are_never_exceeded() {
                 running -= 1;
                 ended += 1;
             }
-            JobEventKind::Added
-            | JobEventKind::Progress(_)
-            | JobEventKind::Requeued
-            | JobEventKind::Retried
-            | JobEventKind::Deleted
-            | JobEventKind::Cancelling => {}
+            _ => {}
         }
         most = most.max(running);
     }

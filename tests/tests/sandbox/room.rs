@@ -3,50 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_util::future::poll_immediate;
-use saggar_job::{JobId, LogSource, Problem};
+use saggar_job::JobId;
 use saggar_sandbox::{
-    Allocator, Answer, Call, CallError, Engine, EngineOptions, Input, JobContext, Limits, Plugin, Sandbox, Services,
-    TaskJob,
+    Allocator, Answer, Call, CallError, Engine, EngineOptions, Input, JobContext, Limits, Plugin, RefusingServices,
+    Sandbox,
 };
 use saggar_tenant::{Flow, Tenant};
 use saggar_tests::guests;
 use saggar_tests::timeout::{TIMEOUT, within};
-
-/// Services for a guest that does not use any.
-struct NoServices;
-
-#[async_trait]
-impl Services for NoServices {
-    fn progress(&self, _: u64, _: u64, _: &str) {}
-
-    fn log(&self, _: LogSource, _: &str) {}
-
-    fn is_cancelled(&self) -> bool {
-        false
-    }
-
-    async fn cancelled(&self) {
-        std::future::pending().await
-    }
-
-    async fn add(&self, _: &str, _: String, _: u64) -> Result<JobId, Problem> {
-        Err(Problem::new("none", "no tasks here"))
-    }
-
-    async fn add_with(&self, _: &str, _: String, _: &str) -> Result<JobId, Problem> {
-        Err(Problem::new("none", "no tasks here"))
-    }
-
-    async fn get(&self, _: &str, _: JobId) -> Result<TaskJob, Problem> {
-        Err(Problem::new("none", "no tasks here"))
-    }
-
-    async fn cancel(&self, _: &str, _: JobId) -> Result<(), Problem> {
-        Err(Problem::new("none", "no tasks here"))
-    }
-}
 
 fn call(timeout: Duration) -> Call {
     let task: Arc<str> = "it".into();
@@ -54,7 +19,7 @@ fn call(timeout: Duration) -> Call {
         job: JobContext { id: JobId(1), task, attempt: 1, max_attempts: 1, handler: None, trace_parent: None },
         input: Input::Process { args: "[]".into() },
         timeout,
-        services: Arc::new(NoServices),
+        services: Arc::new(RefusingServices::default()),
     }
 }
 

@@ -2,63 +2,21 @@
 //! calls that end within one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use saggar_job::{FailureKind, JobId, LogSource, Problem};
+use saggar_job::{FailureKind, JobId};
 use saggar_sandbox::{
-    Allocator, Call, CallError, Engine, EngineOptions, Input, JobContext, Limits, Plugin, Sandbox, Services, TaskJob,
+    Allocator, Call, CallError, Engine, EngineOptions, Input, JobContext, Limits, Plugin, RefusingServices, Sandbox,
+    Services,
 };
 use saggar_tenant::{Flow, Tenant};
 use saggar_tests::guests;
 use saggar_tests::timeout::{TIMEOUT, within};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Ticks for which the guests of a test compute: 400 slices on each of two threads.
 const TICKS: u64 = 400;
-
-/// Services of guests that compute until they are stopped.
-#[derive(Default)]
-struct Stop {
-    is_set: AtomicBool,
-    notify: Notify,
-}
-
-#[async_trait]
-impl Services for Stop {
-    fn progress(&self, _: u64, _: u64, _: &str) {}
-
-    fn log(&self, _: LogSource, _: &str) {}
-
-    fn is_cancelled(&self) -> bool {
-        self.is_set.load(Ordering::SeqCst)
-    }
-
-    async fn cancelled(&self) {
-        let notified = self.notify.notified();
-        if !self.is_cancelled() {
-            notified.await;
-        }
-    }
-
-    async fn add(&self, _: &str, _: String, _: u64) -> Result<JobId, Problem> {
-        Err(Problem::new("none", "no tasks here"))
-    }
-
-    async fn add_with(&self, _: &str, _: String, _: &str) -> Result<JobId, Problem> {
-        Err(Problem::new("none", "no tasks here"))
-    }
-
-    async fn get(&self, _: &str, _: JobId) -> Result<TaskJob, Problem> {
-        Err(Problem::new("none", "no tasks here"))
-    }
-
-    async fn cancel(&self, _: &str, _: JobId) -> Result<(), Problem> {
-        Err(Problem::new("none", "no tasks here"))
-    }
-}
 
 type MakeSlots = fn(&Plugins, &Arc<Tenant>, &str, usize) -> Slots;
 
@@ -100,13 +58,14 @@ impl Plugins {
 
     /// Lets all slots compute for some ticks; returns the processor time of each task.
     async fn compute(&self, tasks: &[Slots], ticks: u64) -> Vec<Duration> {
-        let (stop, mut slots) = (Arc::new(Stop::default()), JoinSet::new());
+        let (stop, stopped) = watch::channel(false);
+        let (services, mut slots) = (Arc::new(RefusingServices::until(stopped)), JoinSet::new());
         for (at, task) in tasks.iter().enumerate() {
             for _ in 0..task.count {
                 let limits = Limits { memory: 16 << 20, reuse: u32::MAX };
                 let sandbox = Sandbox::new(task.plugin.clone(), limits, task.flow.clone());
-                let (stop, args) = (stop.clone(), task.args);
-                slots.spawn(async move { (at, run_slot(sandbox, args, stop).await) });
+                let (services, args) = (services.clone(), task.args);
+                slots.spawn(async move { (at, run_slot(sandbox, args, services).await) });
             }
         }
         let until = self.engine.ticks() + ticks;
@@ -114,8 +73,7 @@ impl Plugins {
             // The ticks are the clock of the test; the host's threads must not be blocked meanwhile.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        stop.is_set.store(true, Ordering::SeqCst);
-        stop.notify.notify_waiters();
+        stop.send(true).expect("the slots run");
         let mut times = vec![Duration::ZERO; tasks.len()];
         while let Some(ended) = within("the slots", slots.join_next()).await {
             let (at, time) = ended.expect("a slot");
@@ -125,10 +83,10 @@ impl Plugins {
     }
 }
 
-/// Makes calls until the stop; returns their processor time.
-async fn run_slot(mut sandbox: Sandbox, args: &str, stop: Arc<Stop>) -> Duration {
+/// Makes calls until they are cancelled; returns their processor time.
+async fn run_slot(mut sandbox: Sandbox, args: &str, services: Arc<RefusingServices>) -> Duration {
     let mut time = Duration::ZERO;
-    while !stop.is_cancelled() {
+    while !services.is_cancelled() {
         let job = JobContext {
             id: JobId(1),
             task: "it".into(),
@@ -138,7 +96,7 @@ async fn run_slot(mut sandbox: Sandbox, args: &str, stop: Arc<Stop>) -> Duration
             trace_parent: None,
         };
         let input = Input::Process { args: args.into() };
-        let report = sandbox.call(Call { job, input, timeout: TIMEOUT, services: stop.clone() }).await;
+        let report = sandbox.call(Call { job, input, timeout: TIMEOUT, services: services.clone() }).await;
         if let Err(error) = &report.result {
             assert!(is_cancelled(error), "{error:?}");
         }

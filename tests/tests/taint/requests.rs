@@ -3,9 +3,13 @@
 
 use fastrand::Rng;
 use reqwest::Method;
+use saggar_tests::routes::{ROUTES, Route, find};
 use serde_json::{Value, json};
 
 use super::stage::{COMMON, NOBODY, ROLES, TASKS, WORDS};
+
+/// A route that does not exist.
+static UNKNOWN: Route = Route::public("/v1/{task}/WORD");
 
 /// A request in which `WORD` stands for the word that it is about.
 #[derive(Debug, Clone)]
@@ -78,51 +82,17 @@ impl Template {
             2 => "WORD.hollow".to_owned(),
             _ => format!("WORD.{}", rng.choice(TASKS).expect("a task")),
         };
-        let id = rng.u64(1..40);
-        let job = format!("/v1/tasks/{task}/jobs/{id}");
-        let get = |path: String| (Method::GET, path, None);
-        let post = |path: String| (Method::POST, path, None);
-        let (method, path, body) = match rng.u8(..40) {
-            0 => get(format!("/v1/jobs?limit={}", rng.u8(1..50))),
-            1 => get(format!("/v1/jobs?text=WORD&limit={}", rng.u8(1..50))),
-            2 => get(format!("/v1/jobs?after={}", positions.any(rng))),
-            3 => get(format!("/v1/tasks/{task}/jobs?status=FAILURE")),
-            4 => get(format!("/v1/tasks/{task}/jobs?after={}", positions.any(rng))),
-            5 => get("/v1/tasks".to_owned()),
-            6 => get(format!("/v1/tasks/{task}")),
-            7..=9 => get(job),
-            10 => get(format!("{job}/logs")),
-            11 => get(format!("{job}/attempts")),
-            12 => get(format!("{job}?wait=1ms")),
-            13 => get("/v1/me".to_owned()),
-            14 => get("/v1/audit?limit=50".to_owned()),
-            15 => get(format!("/v1/audit?after={}", positions.any(rng))),
-            16 => get("/v1/tenants".to_owned()),
-            17 => get("/v1/tenants/WORD".to_owned()),
-            18 => (Method::DELETE, "/v1/tenants/WORD".to_owned(), None),
-            19 => get("/v1/reload".to_owned()),
-            20 => get("/metrics".to_owned()),
-            21 => get("/readyz".to_owned()),
-            22 => get(format!("/v1/{task}/WORD")),
-            23 => post(format!("{job}/cancel")),
-            24 => post(format!("{job}/retry")),
-            25 => (Method::DELETE, job, None),
-            26 => post(format!("/v1/tasks/{task}/{}", if rng.bool() { "pause" } else { "resume" })),
-            27 if rng.u8(..20) == 0 => post("/v1/reload".to_owned()),
-            28 => (
-                Method::POST,
-                format!("/v1/tasks/{task}/jobs/batch"),
-                Some(json!({ "jobs": vec![added(rng); rng.usize(1..4)] })),
-            ),
-            29 => post(format!("{job}/redeliver")),
-            30 if rng.bool() => get(format!("{job}/events")),
-            30 => get(format!("{job}/events?after={}", positions.any(rng))),
-            31 => get(format!("/v1/events?task={task}")),
-            32 => get(format!("/v1/events?after={}", positions.any(rng))),
-            33 => get(format!("{job}/logs?follow=true")),
-            34 => get(if rng.bool() { "/healthz" } else { "/openapi.json" }.to_owned()),
-            _ => (Method::POST, format!("/v1/tasks/{task}/jobs"), Some(added(rng))),
-        };
+        let (route, query) = any_route(rng);
+        let path = if query.is_empty() { route.path.to_owned() } else { format!("{}?{query}", route.path) };
+        let path = path
+            .replace("{task}", &task)
+            .replace("{id}", &rng.u64(1..40).to_string())
+            .replace("{tenant}", "WORD")
+            .replace("LIMIT", &rng.u8(1..50).to_string())
+            .replace("POSITION", &positions.any(rng));
+        let method: Method = route.method.to_uppercase().parse().expect("a method");
+        let body = route.body_with(&added(rng).to_string(), rng.usize(1..4));
+        let body = body.map(|body| serde_json::from_str::<Value>(&body).expect("JSON"));
         let mut headers = Vec::new();
         if rng.u8(..8) == 0 {
             headers.push(("saggar-tenant", "WORD".to_owned()));
@@ -154,6 +124,22 @@ impl Template {
     pub(super) fn is_look_up(&self) -> bool {
         self.method == Method::GET
     }
+}
+
+/// Returns a route with a query: often one that adds a job or looks one up, and seldom a reload, which takes long.
+fn any_route(rng: &mut Rng) -> (&'static Route, &'static str) {
+    let job = |method, path| (find(method, path).expect("the route of jobs"), "");
+    let add = job("post", "/v1/tasks/{task}/jobs");
+    match rng.u8(..40) {
+        0..=5 => return add,
+        6..=7 => return job("get", "/v1/tasks/{task}/jobs/{id}"),
+        8 => return (&UNKNOWN, ""),
+        _ => {}
+    }
+    let all = ROUTES.iter().flat_map(|route| route.queries.iter().map(move |query| (route, *query)));
+    let (route, query) = rng.choice(all.collect::<Vec<_>>()).expect("there are routes");
+    let is_reload = (route.method, route.path) == ("post", "/v1/reload");
+    if is_reload && rng.u8(..20) > 0 { add } else { (route, query) }
 }
 
 /// Returns a job to add, whose arguments have the word `OWN` of the sender.

@@ -1,4 +1,4 @@
-//! The routes, one file for each kind of request. Module `show` converts their answers to wire types.
+//! The routes, one file for each kind of request. What several of them answer, module `show` converts to wire types.
 
 mod adding;
 mod attempts;

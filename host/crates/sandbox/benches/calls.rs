@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use saggar_job::{JobId, LogSource, Problem};
-use saggar_sandbox::{Call, Engine, EngineOptions, Input, JobContext, Limits, Sandbox, Services, TaskJob};
+use saggar_job::JobId;
+use saggar_sandbox::{Call, Engine, EngineOptions, Input, JobContext, Limits, RefusingServices, Sandbox, Services};
 use saggar_tenant::{Flow, Tenant};
 use tokio::runtime::Runtime;
 use wasmtime::component::{Component, InstancePre, Linker, ResourceTable, TypedFunc};
@@ -174,7 +174,7 @@ impl Ours {
     async fn calls(&self, calls: u64, reuse: u32) -> Duration {
         let flow = Flow::new(Tenant::new("bench"), "bench");
         let mut sandbox = Sandbox::new(self.plugin.clone(), Limits { memory: 64 << 20, reuse }, flow);
-        let services: Arc<dyn Services> = Arc::new(NoServices);
+        let services: Arc<dyn Services> = Arc::new(RefusingServices::default());
         let args: Arc<str> = "[]".into();
         let began = Instant::now();
         for _ in 0..calls {
@@ -187,39 +187,5 @@ impl Ours {
             sandbox.call(call).await.result.expect("an answer");
         }
         began.elapsed()
-    }
-}
-
-/// Services for a guest that calls no imports.
-struct NoServices;
-
-#[async_trait::async_trait]
-impl Services for NoServices {
-    fn progress(&self, _: u64, _: u64, _: &str) {}
-
-    fn log(&self, _: LogSource, _: &str) {}
-
-    fn is_cancelled(&self) -> bool {
-        false
-    }
-
-    async fn cancelled(&self) {
-        std::future::pending().await
-    }
-
-    async fn add(&self, _: &str, _: String, _: u64) -> Result<JobId, Problem> {
-        Err(Problem::new("none", "the benchmark has no tasks"))
-    }
-
-    async fn add_with(&self, _: &str, _: String, _: &str) -> Result<JobId, Problem> {
-        Err(Problem::new("none", "the benchmark has no tasks"))
-    }
-
-    async fn get(&self, _: &str, _: JobId) -> Result<TaskJob, Problem> {
-        Err(Problem::new("none", "the benchmark has no tasks"))
-    }
-
-    async fn cancel(&self, _: &str, _: JobId) -> Result<(), Problem> {
-        Err(Problem::new("none", "the benchmark has no tasks"))
     }
 }

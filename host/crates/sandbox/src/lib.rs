@@ -72,7 +72,7 @@ pub use plugin::Plugin;
 pub use pool::{Allocator, PoolUsage};
 pub use sandbox::{Limits, Sandbox};
 pub use script::{ReadScript, Script, Texts};
-pub use services::{Services, TaskJob};
+pub use services::{RefusingServices, Services, TaskJob};
 pub use text::{escaped, needs_escape};
 pub use used_imports::UsedImports;
 pub use validate::{check_component, check_module};

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use saggar_job::{JobId, LogSource, Problem};
+use saggar_job::{JobId, Problem};
 use saggar_tenant::Flow;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Lift, Lower, TypedFunc};
 
@@ -20,7 +19,7 @@ use crate::plugin::Loaded;
 use crate::sandbox::{begin, drive, new_instance};
 use crate::script::ScriptAccess;
 use crate::turn::CallTurns;
-use crate::{CallError, Engine, JobContext, Limits, LoadError, Services, TaskJob};
+use crate::{CallError, Engine, JobContext, Limits, LoadError, RefusingServices, Services};
 
 /// How long a call may take. A script of 1 MiB needs some 0.1 s.
 pub(crate) const MAX_TIME: Duration = Duration::from_secs(10);
@@ -67,7 +66,8 @@ impl OwnFunction {
         live.store.set_hostcall_fuel(MAX_ANSWER);
         let began = Instant::now();
         let deadline = began + MAX_TIME;
-        let services: Arc<dyn Services> = Arc::new(NoServices);
+        // Nothing of a script runs while it is compiled, so nothing of it can ask for anything.
+        let services: Arc<dyn Services> = Arc::new(RefusingServices::default());
         let ticker = &self.loaded.engine.ticker;
         let call_deadline = ticker.register();
         let active_call = ticker.begin(&call_deadline, deadline);
@@ -108,49 +108,5 @@ fn context() -> JobContext {
         max_attempts: 0,
         handler: None,
         trace_parent: None,
-    }
-}
-
-/// The services of such a call: none, because nothing of a script runs.
-struct NoServices;
-
-impl NoServices {
-    fn refusal<T>() -> Result<T, Problem> {
-        Err(Problem::new("compiling", "no job can be reached while a script is compiled"))
-    }
-}
-
-#[async_trait]
-impl Services for NoServices {
-    fn progress(&self, _: u64, _: u64, _: &str) {}
-
-    fn log(&self, _: LogSource, text: &str) {
-        if !text.is_empty() {
-            tracing::warn!(text, "a component of the host printed while it compiled a script");
-        }
-    }
-
-    fn is_cancelled(&self) -> bool {
-        false
-    }
-
-    async fn cancelled(&self) {
-        std::future::pending().await
-    }
-
-    async fn add(&self, _: &str, _: String, _: u64) -> Result<JobId, Problem> {
-        Self::refusal()
-    }
-
-    async fn add_with(&self, _: &str, _: String, _: &str) -> Result<JobId, Problem> {
-        Self::refusal()
-    }
-
-    async fn get(&self, _: &str, _: JobId) -> Result<TaskJob, Problem> {
-        Self::refusal()
-    }
-
-    async fn cancel(&self, _: &str, _: JobId) -> Result<(), Problem> {
-        Self::refusal()
     }
 }

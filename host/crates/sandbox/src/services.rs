@@ -1,7 +1,9 @@
-//! The services of the host for a running call. The caller implements them; the imports only translate.
+//! The services of the host for a running call. The caller implements them; the imports only translate. A call that needs
+//! none has [`RefusingServices`].
 
 use async_trait::async_trait;
 use saggar_job::{JobId, LogSource, Problem, Status};
+use tokio::sync::watch;
 
 /// A job as a guest sees it through `tasks.get`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,4 +48,64 @@ pub trait Services: Send + Sync + 'static {
 
     /// Cancels a job of the same tenant.
     async fn cancel(&self, task: &str, id: JobId) -> Result<(), Problem>;
+}
+
+/// Services of a call that must not ask for anything: of the host's own components, of benchmarks and of tests. What the
+/// guest prints becomes a warning of the host.
+#[derive(Debug, Default)]
+pub struct RefusingServices {
+    stop: Option<watch::Receiver<bool>>,
+}
+
+impl RefusingServices {
+    /// Creates services of calls that are cancelled when `stop` is true. Without it they never are.
+    pub fn until(stop: watch::Receiver<bool>) -> Self {
+        Self { stop: Some(stop) }
+    }
+
+    fn refusal<T>() -> Result<T, Problem> {
+        Err(Problem::new("no-services", "this call cannot reach jobs"))
+    }
+}
+
+#[async_trait]
+impl Services for RefusingServices {
+    fn progress(&self, _: u64, _: u64, _: &str) {}
+
+    fn log(&self, source: LogSource, text: &str) {
+        if !text.is_empty() {
+            tracing::warn!(?source, text, "a guest printed in a call without services");
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| *stop.borrow())
+    }
+
+    async fn cancelled(&self) {
+        let is_stopped = match self.stop.clone() {
+            Some(mut stop) => stop.wait_for(|is_set| *is_set).await.is_ok(),
+            None => false,
+        };
+        if !is_stopped {
+            // Nobody can stop the call, or not any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn add(&self, _: &str, _: String, _: u64) -> Result<JobId, Problem> {
+        Self::refusal()
+    }
+
+    async fn add_with(&self, _: &str, _: String, _: &str) -> Result<JobId, Problem> {
+        Self::refusal()
+    }
+
+    async fn get(&self, _: &str, _: JobId) -> Result<TaskJob, Problem> {
+        Self::refusal()
+    }
+
+    async fn cancel(&self, _: &str, _: JobId) -> Result<(), Problem> {
+        Self::refusal()
+    }
 }

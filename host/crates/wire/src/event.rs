@@ -1,5 +1,7 @@
 //! Server-sent events: the data of each kind of event.
 
+use serde::de::IntoDeserializer;
+use serde::de::value::Error;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -47,6 +49,22 @@ impl JobEventKind {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
         }
+    }
+
+    /// Returns the kind with this name; `None` if there is none, as for the kinds of later hosts.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let kind: Result<Self, Error> = Self::deserialize(name.into_deserializer());
+        kind.ok()
+    }
+
+    /// Returns whether no attempt of the job runs after it, unless another one starts.
+    pub fn ends_attempt(self) -> bool {
+        self.is_end() || matches!(self, Self::Retrying | Self::Requeued)
+    }
+
+    /// Returns whether the job did not get on as intended: an attempt failed, or is cancelled or undone.
+    pub fn is_setback(self) -> bool {
+        matches!(self, Self::Failed | Self::Retrying | Self::Cancelling | Self::Requeued)
     }
 
     /// Returns whether it is the last event of a job, unless the job is retried by hand.
@@ -116,7 +134,9 @@ mod tests {
         for kind in all.split(' ') {
             let read: JobEventKind = serde_json::from_str(&format!("\"{kind}\"")).unwrap();
             assert_eq!(read.name(), kind);
+            assert_eq!(JobEventKind::from_name(kind), Some(read));
         }
+        assert_eq!(JobEventKind::from_name("moved"), None);
     }
 
     #[test]

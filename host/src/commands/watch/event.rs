@@ -1,6 +1,7 @@
 //! Events as `watch` reads them, from a host that may be newer.
 
 use saggar_client::ServerEvent;
+use saggar_wire::JobEventKind;
 use serde::Deserialize;
 
 use crate::commands::job_view;
@@ -43,6 +44,11 @@ impl WatchEvent {
         Some((self.current?, self.total?))
     }
 
+    /// Returns the kind, if this program knows it.
+    fn known_kind(&self) -> Option<JobEventKind> {
+        JobEventKind::from_name(&self.kind)
+    }
+
     /// Returns whether events were missed before this one.
     pub(super) fn is_gap(&self) -> bool {
         self.kind == "gap"
@@ -50,17 +56,17 @@ impl WatchEvent {
 
     /// Returns whether the event ends the job's attempt.
     pub(super) fn ends_attempt(&self) -> bool {
-        matches!(self.kind.as_str(), "succeeded" | "failed" | "retrying" | "requeued" | "deleted")
+        self.known_kind().is_some_and(JobEventKind::ends_attempt)
     }
 
     /// Returns whether the event ends the job.
     pub(super) fn ends_job(&self) -> bool {
-        matches!(self.kind.as_str(), "succeeded" | "failed" | "deleted")
+        self.known_kind().is_some_and(JobEventKind::is_end)
     }
 
     /// Returns whether to print the event above the live view.
     pub(super) fn is_notable(&self) -> bool {
-        matches!(self.kind.as_str(), "failed" | "retrying" | "cancelling" | "requeued" | "gap")
+        self.is_gap() || self.known_kind().is_some_and(JobEventKind::is_setback)
     }
 
     /// Formats the event as a line of text.

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use saggar_queue::AttemptRecord;
 use saggar_wire as wire;
 
 use crate::access::{Allowed, Read};
@@ -11,6 +12,7 @@ use crate::parameters::{None as NoParameters, Parameters};
 use crate::problem::Refusal;
 use crate::refusals::{ACCESS, ANSWER, JOB, QUERY, STORE, TASK, refusals};
 use crate::response_budget::with_room;
+use crate::rfc3339;
 use crate::service::Service;
 use crate::show;
 
@@ -35,6 +37,23 @@ pub(super) async fn get_attempts(
 ) -> Result<Response, Refusal> {
     let room = service.responses().room_to_read(access.charged(), MAX_ATTEMPTS).await?;
     let history = access.jobs.queue(&task)?.history(id).await?.ok_or_else(|| Refusal::unknown_job(id))?;
-    let attempts = history.attempts.into_iter().map(show::attempt).collect();
+    let attempts = history.attempts.into_iter().map(shown).collect();
     Ok(with_room(Answer::ok(wire::Attempts { attempts }), room))
+}
+
+fn shown(record: AttemptRecord) -> wire::Attempt {
+    wire::Attempt {
+        number: record.number,
+        run: record.run.0,
+        started_at: rfc3339::write(record.started_at),
+        ended_at: rfc3339::write(record.ended_at),
+        ending: record.ending.name().to_owned(),
+        problem: record.problem.as_deref().map(show::problem),
+        cost: record.cost.map(|cost| wire::Cost {
+            digest: cost.digest.to_string(),
+            cpu_ms: cost.cpu.as_secs_f64() * 1_000.0,
+            peak_memory: cost.peak_memory,
+            fresh: cost.fresh,
+        }),
+    }
 }

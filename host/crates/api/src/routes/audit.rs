@@ -1,8 +1,10 @@
 //! The audit.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
-use saggar_queue::AuditQuery;
+use saggar_queue::{AuditEntry, AuditQuery};
 use saggar_wire as wire;
 
 use crate::access::{Admin, Authorized, jobs_of};
@@ -11,8 +13,8 @@ use crate::parameters::{Parameters, invalid};
 use crate::problem::Refusal;
 use crate::refusals::{ACCESS, ANSWER, QUERY, STORE, refusals};
 use crate::response_budget::with_room;
+use crate::rfc3339;
 use crate::service::Service;
-use crate::show;
 
 /// Maximum bytes of an entry while the answer is built: its texts and a hundred ids, twice.
 const ENTRY: usize = 8 << 10;
@@ -46,7 +48,7 @@ pub(super) async fn get_audit(
     service.audit().store().await;
     let room = service.responses().room_to_read(own.as_ref().map(|jobs| jobs.tenant()), limit * ENTRY).await?;
     let page = service.tenants().audit(AuditQuery { tenant: caller.tenant, after, limit }).await?;
-    let entries = page.entries.into_iter().map(show::audit_entry).collect();
+    let entries = page.entries.into_iter().map(shown).collect();
     let next = page.next.map(|next| format!("a{next:x}"));
     Ok(with_room(Answer::ok(wire::Audit { entries, next }), room))
 }
@@ -56,6 +58,27 @@ fn position(text: &str) -> Result<u64, Refusal> {
     let position = text.strip_prefix('a').and_then(|digits| u64::from_str_radix(digits, 16).ok());
     let position = position.filter(|position| format!("a{position:x}") == text);
     position.ok_or_else(|| invalid("`after` is the `next` of a page"))
+}
+
+/// Converts an entry of the audit.
+fn shown(entry: AuditEntry) -> wire::AuditEntry {
+    let text = |text: Option<Arc<str>>| text.as_deref().map(str::to_owned);
+    wire::AuditEntry {
+        at: rfc3339::write(entry.at),
+        until: rfc3339::write(entry.until),
+        tenant: text(entry.tenant),
+        token: text(entry.token),
+        role: text(entry.role),
+        from: text(entry.from),
+        did: entry.action.to_string(),
+        task: text(entry.task),
+        jobs: entry.jobs.iter().map(|id| id.0).collect(),
+        requests: entry.requests,
+        count: entry.count,
+        status: entry.status,
+        code: text(entry.code),
+        detail: text(entry.detail),
+    }
 }
 
 #[cfg(test)]

@@ -47,11 +47,10 @@ pub(super) struct OneParameters {
 /// Follows the events of all jobs, or of those of a task.
 ///
 /// The answer is server-sent events: from now on, or after the event with the given id, without loss as long as the
-/// events are stored. An event of a job is named by its kind (`added`, `started`, `progress`, `retrying`, `requeued`,
-/// `retried`, `deleted`, `succeeded`, `failed`), and its data is a `JobEvent`. `gap` (data: `EventGap`) says that some
-/// events have been evicted; the oldest stored ones follow it. `reached` (data: `{}`) comes first, and then after every
-/// 15 s without another event: its id can be given back like any other. The answer ends when the host stops, and when the
-/// client reads nothing for 30 s.
+/// events are stored. An event of a job is named by its kind, a `JobEventKind`, and its data is a `JobEvent`. `gap` (data:
+/// `EventGap`) says that some events have been evicted; the oldest stored ones follow it. `reached` (data: `{}`) comes
+/// first, and then after every 15 s without another event: its id can be given back like any other. The answer ends when the
+/// host stops, and when the client reads nothing for 30 s.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events",
     params(ManyParameters, LastEvent),

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use saggar_job::TaskKey;
-use saggar_queue::{Cursor, ListOrder, ListQuery};
+use saggar_job::{Status, TaskKey, Timestamp};
+use saggar_queue::{Cursor, ListOrder, ListQuery, ListedJob, Page};
 use saggar_wire as wire;
 
 use crate::access::{Allowed, Read};
@@ -42,7 +42,7 @@ pub(super) async fn list_jobs_of_task(
     let query = ListQuery { task: Some(task), ..query };
     let room = service.responses().room_to_read(access.charged(), query.limit * LISTED_JOB).await?;
     let page = access.jobs.list(query).await?;
-    Ok(with_room(Answer::ok(show::page(page, access.jobs.now())), room))
+    Ok(with_room(Answer::ok(shown(page, access.jobs.now())), room))
 }
 
 /// Lists jobs of all tasks.
@@ -58,7 +58,7 @@ pub(super) async fn list_jobs(
     let query = query(parameters)?;
     let room = service.responses().room_to_read(access.charged(), query.limit * LISTED_JOB).await?;
     let page = access.jobs.list(query).await?;
-    Ok(with_room(Answer::ok(show::page(page, access.jobs.now())), room))
+    Ok(with_room(Answer::ok(shown(page, access.jobs.now())), room))
 }
 
 /// Converts the query. The host sets its tenant, and the route its task.
@@ -69,7 +69,7 @@ fn query(parameters: wire::ListQuery) -> Result<ListQuery, Refusal> {
     };
     let cursor = parameters.after.as_deref().map(str::parse::<Cursor>).transpose();
     let mut query = ListQuery {
-        status: parameters.status.map(show::domain_status),
+        status: parameters.status.map(domain_status),
         added_from: time("added_from", parameters.added_from)?,
         added_before: time("added_before", parameters.added_before)?,
         text: parameters.text.map(Into::into),
@@ -87,4 +87,41 @@ fn query(parameters: wire::ListQuery) -> Result<ListQuery, Refusal> {
         query.limit = limit;
     }
     Ok(query)
+}
+
+/// Converts a page of jobs as they are at `now`.
+fn shown(page: Page, now: Timestamp) -> wire::Jobs {
+    let jobs = page.jobs.into_iter().map(|job| listed(job, now)).collect();
+    wire::Jobs { jobs, next: page.next.map(|cursor| cursor.to_string()) }
+}
+
+fn listed(job: ListedJob, now: Timestamp) -> wire::ListedJob {
+    wire::ListedJob {
+        id: job.id.0,
+        task: job.task.task.to_string(),
+        status: show::status(job.status),
+        waiting: job.waiting(now).map(show::waiting),
+        cancelling: job.cancelling,
+        problem: job.problem.as_ref().map(show::problem),
+        reason: job.reason.map(show::reason),
+        attempt: job.attempt,
+        added_at: rfc3339::write(job.added_at),
+        run_at: job.run_at.map(rfc3339::write),
+        started_at: job.started_at.map(rfc3339::write),
+        ended_at: job.ended_at.map(rfc3339::write),
+        priority: job.priority,
+        current: job.progress.current,
+        total: job.progress.total,
+        message: job.progress.message,
+    }
+}
+
+/// Converts the status that a client filters by.
+fn domain_status(status: wire::Status) -> Status {
+    match status {
+        wire::Status::Waiting => Status::Waiting,
+        wire::Status::Running => Status::Running,
+        wire::Status::Success => Status::Success,
+        wire::Status::Failure => Status::Failure,
+    }
 }

@@ -2,15 +2,18 @@
 
 use axum::extract::State;
 use http::StatusCode;
+use saggar_queue::{Rate, Rates};
 use saggar_wire::{self as wire, Code};
 
 use crate::access::{Admin, Allowed, Read};
 use crate::address::TaskAddress;
 use crate::answer::{Answer, Answered};
 use crate::audit::Action;
+use crate::jobs::{KnownOrphan, KnownTask};
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::problem::Refusal;
 use crate::refusals::{ACCESS, ANSWER, QUERY, STORE, TASK, refusals};
+use crate::rfc3339;
 use crate::service::Service;
 use crate::show;
 
@@ -27,8 +30,8 @@ refusals! {
 )]
 pub(super) async fn list_tasks(access: Allowed<Read>, _: Parameters<NoParameters>) -> Answered<wire::Tasks> {
     Ok(Answer::ok(wire::Tasks {
-        tasks: access.jobs.tasks().iter().map(show::task_summary).collect(),
-        orphans: access.jobs.orphans().iter().map(show::orphan).collect(),
+        tasks: access.jobs.tasks().iter().map(summary).collect(),
+        orphans: access.jobs.orphans().iter().map(shown_orphan).collect(),
     }))
 }
 
@@ -42,7 +45,7 @@ pub(super) async fn get_task(
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
 ) -> Answered<wire::Task> {
-    Ok(Answer::ok(show::task(&access.jobs.task(&task)?)))
+    Ok(Answer::ok(shown(&access.jobs.task(&task)?)))
 }
 
 /// Pauses a task: no more attempts begin; survives restarts. Running attempts go on, and jobs can be added.
@@ -84,4 +87,42 @@ async fn set_paused(
     let done = access.jobs.set_paused(task, paused).await.map(|()| StatusCode::NO_CONTENT);
     started.end(StatusCode::NO_CONTENT.as_u16(), &done);
     done
+}
+
+fn summary(known: &KnownTask) -> wire::TaskSummary {
+    let KnownTask { task, state, held_by, counts, rates } = known;
+    let (state, problem) = show::task_state(state);
+    wire::TaskSummary {
+        id: task.id.to_string(),
+        name: task.name.clone(),
+        state,
+        problem,
+        paused: counts.paused,
+        held_by: held_by.map(str::to_owned),
+        counts: show::counts(counts),
+        rates: shown_rates(rates),
+        first_ready_at: counts.first_ready_at.map(rfc3339::write),
+    }
+}
+
+fn shown(known: &KnownTask) -> wire::Task {
+    let wire::TaskSummary { id, name, state, problem, paused, held_by, counts, rates, first_ready_at } = summary(known);
+    let (file, definition) = (known.task.file().to_owned(), known.task.effective_definition());
+    wire::Task { id, name, state, problem, paused, held_by, counts, rates, first_ready_at, file, definition }
+}
+
+fn shown_orphan(orphan: &KnownOrphan) -> wire::OrphanedTask {
+    let problem = orphan.problem.as_deref().map(str::to_owned);
+    wire::OrphanedTask { id: orphan.id.clone(), problem, counts: show::counts(&orphan.counts) }
+}
+
+fn shown_rates(rates: &Rates) -> wire::Rates {
+    let rate = |rate: Rate| wire::Rate { total: rate.total, per_second: rate.per_second };
+    wire::Rates {
+        added: rate(rates.added),
+        started: rate(rates.started),
+        succeeded: rate(rates.succeeded),
+        failed: rate(rates.failed),
+        retried: rate(rates.retried),
+    }
 }

@@ -18,6 +18,7 @@ use crate::problem::Refusal;
 use crate::refusals::{ACCESS, ANSWER, QUERY, STORE, refusals};
 use crate::service::Service;
 use crate::show;
+use crate::tenants::{KnownTenant, TenantState};
 
 /// How long a request removes data before it is answered.
 const MAX_REMOVAL: Duration = Duration::from_secs(10);
@@ -39,7 +40,7 @@ pub(super) async fn list_tenants(
     _: Authorized<Operator>,
     _: Parameters<NoParameters>,
 ) -> Answered<wire::Tenants> {
-    Ok(Answer::ok(wire::Tenants { tenants: service.tenants().list().iter().map(show::tenant).collect() }))
+    Ok(Answer::ok(wire::Tenants { tenants: service.tenants().list().iter().map(shown).collect() }))
 }
 
 /// One tenant with its use of the host. A token of a tenant may ask for its own.
@@ -57,7 +58,7 @@ pub(super) async fn get_tenant(
     let may_be_seen = caller.grant.only_tenant().is_none_or(|own| **own == *name);
     let found = may_be_seen.then(|| service.tenants().find(&name)).flatten();
     let found = found.ok_or_else(|| Refusal::plain(Code::UnknownTenant))?;
-    Ok(Answer::ok(show::tenant(&found)))
+    Ok(Answer::ok(shown(&found)))
 }
 
 /// Removes the data of a tenant that is not configured any more: its jobs with their logs and attempts, and its audit.
@@ -96,4 +97,29 @@ pub(super) async fn remove_tenant(
     }
     started.of(removed.jobs as usize).end(StatusCode::OK.as_u16(), &Ok::<_, Refusal>(()));
     Ok(Answer::ok(removed).into_response())
+}
+
+/// Converts a tenant with its use of the host.
+fn shown(known: &KnownTenant) -> wire::Tenant {
+    let KnownTenant { tenant, state, tasks, counts } = known;
+    let (state, problem) = match state {
+        TenantState::Ready => (wire::TenantState::Ready, None),
+        TenantState::Loading => (wire::TenantState::Loading, None),
+        TenantState::Broken(problem) => (wire::TenantState::Broken, Some(problem.to_string())),
+        TenantState::Removed => (wire::TenantState::Removed, None),
+    };
+    let quota = |usage: saggar_tenant::QuotaUsage| wire::Quota {
+        name: usage.quota.to_owned(),
+        used: usage.used,
+        limit: usage.limit,
+    };
+    wire::Tenant {
+        name: tenant.name().to_string(),
+        state,
+        problem,
+        weight: tenant.weight(),
+        tasks: *tasks as u64,
+        counts: show::counts(counts),
+        quotas: tenant.usage().into_iter().map(quota).collect(),
+    }
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_job::{JobId, LogSource, Problem};
-use saggar_sandbox::{Call, Engine, EngineOptions, Input, JobContext, Limits, Plugin, Sandbox, Services, TaskJob};
+use saggar_job::JobId;
+use saggar_sandbox::{
+    Call, Engine, EngineOptions, Input, JobContext, Limits, Plugin, RefusingServices, Sandbox, Services,
+};
 use saggar_tenant::{Flow, Tenant};
 
 use crate::Script;
@@ -53,7 +55,7 @@ impl Ours {
             sandbox: Sandbox::new(self.plugin.clone(), Limits { memory: 64 << 20, reuse }, flow),
             job: JobContext { id: JobId(1), task, attempt: 1, max_attempts: 1, handler, trace_parent: None },
             args: ARGS.into(),
-            services: Arc::new(NoServices),
+            services: Arc::new(RefusingServices::default()),
         }
     }
 }
@@ -80,44 +82,4 @@ fn engine(runner: &'static [u8]) -> anyhow::Result<Engine> {
 async fn load(engine: &Engine, script: Script) -> anyhow::Result<Plugin> {
     let read = Arc::new(move |_: &str| Ok(script.text.to_owned()));
     Ok(engine.load_script("scripts/task.js", &[script.function.to_owned()], read).await?)
-}
-
-/// Services that do nothing.
-struct NoServices;
-
-impl NoServices {
-    fn refusal<T>() -> Result<T, Problem> {
-        Err(Problem::new("none", "the benchmark has no tasks"))
-    }
-}
-
-#[async_trait::async_trait]
-impl Services for NoServices {
-    fn progress(&self, _: u64, _: u64, _: &str) {}
-
-    fn log(&self, _: LogSource, _: &str) {}
-
-    fn is_cancelled(&self) -> bool {
-        false
-    }
-
-    async fn cancelled(&self) {
-        std::future::pending().await
-    }
-
-    async fn add(&self, _: &str, _: String, _: u64) -> Result<JobId, Problem> {
-        Self::refusal()
-    }
-
-    async fn add_with(&self, _: &str, _: String, _: &str) -> Result<JobId, Problem> {
-        Self::refusal()
-    }
-
-    async fn get(&self, _: &str, _: JobId) -> Result<TaskJob, Problem> {
-        Self::refusal()
-    }
-
-    async fn cancel(&self, _: &str, _: JobId) -> Result<(), Problem> {
-        Self::refusal()
-    }
 }
