@@ -3,7 +3,7 @@
 use arbitrary::Unstructured;
 use wasm_smith::{Component, Config, Module};
 
-/// Makes a component or a module, by the decisions that these bytes stand for; `None` if they are too few.
+/// Generates a component or a module from random bytes; `None` if there are too few.
 pub fn made(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut input = Unstructured::new(bytes);
     let made = match input.arbitrary() {

@@ -1,5 +1,5 @@
-//! Builds the conformance guest in languages other than Rust, with tools that it installs in the target directory from the
-//! languages' own registries, in pinned versions. Prints what it installs, and skips what is installed.
+//! Builds the conformance guest in other languages, with pinned tools from the languages' own registries, which it installs in
+//! the target directory. Prints what it installs, and skips what is installed.
 
 use std::ffi::OsStr;
 use std::fs;

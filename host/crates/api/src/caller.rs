@@ -10,7 +10,7 @@ use crate::grants::Grant;
 use crate::problem::Refusal;
 use crate::tokens::Role;
 
-/// The sender of a request, and its tenant. Stored as an extension of the request, for the extractors of its body.
+/// The authenticated sender of a request. An extension of the request, which the extractors of its body read.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     /// Its rights.

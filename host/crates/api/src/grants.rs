@@ -32,7 +32,7 @@ pub(crate) struct Grants {
 struct GrantSet {
     /// By the SHA-256 of the token's text.
     by_digest: HashMap<[u8; 32], Arc<Grant>>,
-    /// The rights of every request, if there are no tokens.
+    /// The rights of all requests if no tokens are configured.
     of_anybody: Option<Arc<Grant>>,
 }
 

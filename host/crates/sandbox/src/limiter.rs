@@ -13,8 +13,7 @@ pub(crate) const TABLE_ENTRY_BYTES: usize = 8;
 /// Maximum entries of all tables in one store. Go components need 20,000.
 pub(crate) const MAX_TABLE_ENTRIES: u32 = 100_000;
 
-/// Maximum core instances, memories and tables in one store. Interpreters linked from shared libraries have some dozens
-/// of core instances; real components have only a few memories.
+/// Maximum core instances, memories and tables in one store. Interpreters of shared libraries have dozens of instances.
 pub(crate) const MAX_CORE_INSTANCES: u32 = 100;
 /// See [`MAX_CORE_INSTANCES`].
 pub(crate) const MAX_MEMORIES: u32 = 4;

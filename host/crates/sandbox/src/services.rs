@@ -88,7 +88,7 @@ impl Services for RefusingServices {
             None => false,
         };
         if !is_stopped {
-            // Nobody can stop the call, or not any more.
+            // Without a sender, the call cannot be stopped.
             std::future::pending::<()>().await;
         }
     }

@@ -56,8 +56,7 @@ struct SharedTurns {
 /// The tenants that compute.
 #[derive(Debug, Default)]
 struct Active {
-    /// When each last asked for a turn, or whether it needs one, by address. An address that is used again does no harm: it can only make a
-    /// tenant seem to be active.
+    /// When each last asked for a turn, or whether it needs one, by address. A reused address only makes a tenant look active.
     tenants: HashMap<usize, Instant>,
     forgotten_at: Option<Instant>,
     crowded_until: Option<Instant>,

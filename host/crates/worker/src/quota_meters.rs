@@ -1,5 +1,5 @@
-//! Metrics of a tenant's quotas, and of its compilations, for the recorder of the `metrics` facade. The names of tenants are chosen by the operator,
-//! and those of quotas are few, so the labels are bounded.
+//! Metrics of a tenant's quotas and compilations. The operator chooses the names of tenants, and there are few quotas, so
+//! the labels are bounded.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

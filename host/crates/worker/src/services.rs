@@ -17,7 +17,7 @@ use crate::runtime::Runtime;
 /// The services of one call.
 pub(crate) struct CallServices {
     pub(crate) runtime: Arc<Runtime>,
-    /// The task whose guest is called, if there is no job yet; else the job names it.
+    /// The task whose guest is called; `None` if it is the task of `about`.
     caller: Option<TaskKey>,
     /// Which jobs the guest may look up and cancel.
     access: JobAccess,
@@ -122,8 +122,8 @@ impl CallServices {
         Problem::new(error.code(), format!("{error}{known}"))
     }
 
-    /// Lists the tasks that exist, for a guest that asked for another one. The author of the guest writes the tasks, too;
-    /// a client may only know some of them.
+    /// Returns the names of all tasks, for a guest that named an unknown one. Clients do not get this list, because they
+    /// may not know all tasks.
     fn known_tasks(&self) -> String {
         self.runtime.runners.load().listed()
     }

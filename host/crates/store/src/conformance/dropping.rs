@@ -83,7 +83,7 @@ pub(super) async fn callbacks_of_a_dropped_caller_are_claimed_again(locations: &
             None => fixture.task.claim_callbacks(Lane::Adds, 1, fixture.now).await,
         };
         let callback = some(works(claimed).callbacks.pop(), "the callback");
-        assert_eq!((callback.id, callback.tries), (id, polls), "a claim that was dropped is no try");
+        assert_eq!((callback.id, callback.tries), (id, polls), "a dropped claim does not count as a try");
         works(fixture.task.settle_callback(callback.number, Delivery::Postponed(fixture.now), fixture.now).await);
     }
 }
