@@ -36,6 +36,8 @@ mod guide {
         limits: "limits.md",
         handlers: "handlers.md",
         adding_jobs: "adding-jobs.md",
+        capabilities: "capabilities.md",
+        services: "services.md",
         production: "production.md",
         yao: "yao.md",
         task_files: "task-files.md",

@@ -55,7 +55,8 @@ impl Stage {
         let engine = Engine::new(EngineOptions { sandboxes: 20, ..EngineOptions::default() }).expect("an engine");
         let plugin = engine.load(app.path().join("plugins/recorder.wasm")).await.expect("a plugin");
         let loaded = saggar_definition::load(app.path(), &|_| None.into());
-        let setups = loaded.catalog.iter().map(|task| Setup::new(task.clone(), |_| Some(plugin.clone())));
+        let setups =
+            loaded.catalog.iter().map(|task| Setup::new(task.clone(), Arc::default(), |_| Some(plugin.clone())));
         let clock = Arc::new(PanickingClock::default());
         let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
         let worker = Worker::new(Tenant::new(TaskKey::DEFAULT_TENANT), queue.clone(), clock.clone(), None);

@@ -163,6 +163,12 @@ keys! {
     "How many bytes the jobs of all tasks may take, ended ones included. The jobs that ended first are removed to \
      make room; then adding is refused. Each task has a limit of its own, too.";
 
+    // Several versions of a few large plugins; many of small ones.
+    keep_versions: Bytes = Bytes { min: 0, max: 1 << 50, default: 256 << 20 };
+    "keep_versions" "--keep-versions" "SAGGAR_KEEP_VERSIONS" [], "BYTES" ["versions", "keep_components", "store.versions"],
+    "How many bytes of plugins and scripts are kept for each app once they have run, so that a rollback or a pin can use \
+     them. What was not used for longest is removed first; 0 keeps none.";
+
     env_allow: EnvNames = EnvNames;
     "env_allow" "--env-allow" "SAGGAR_ENV_ALLOW" [], "NAMES" ["env", "environment", "allow_env", "env.allow"],
     "The environment variables that task files may use as $ENV.NAME: comma-separated names, in which * matches \

@@ -13,8 +13,7 @@ use super::number::{JobNumber, TaskNumber, from_i64, millis, to_i64};
 use super::record::Orphan;
 use super::shared::Shared;
 use super::sync::Answer;
-use saggar_store::Notification;
-use saggar_store::Observer;
+use saggar_store::{Cost, Notification, Observer};
 
 const CLAIM_BYTES: usize = 24;
 
@@ -65,7 +64,8 @@ pub(super) struct BatchContext {
     pub(super) seq: u64,
     /// The batch in progress.
     pub(super) batch: Batch,
-    components: HashMap<Arc<str>, i64>,
+    /// The numbers of components, by digest and deployment.
+    components: HashMap<(Arc<str>, u64), i64>,
     claims: Vec<Orphan>,
     /// Running attempts, including those of a dead process.
     pub(super) running: usize,
@@ -113,20 +113,23 @@ impl BatchContext {
         Ok(claims)
     }
 
-    /// Returns the number of a component, for rows.
-    pub(super) fn component(&mut self, db: &Connection, digest: &Arc<str>) -> rusqlite::Result<i64> {
-        if let Some(component) = self.components.get(digest) {
+    /// Returns the number of a component of a deployment, for rows.
+    pub(super) fn component(&mut self, db: &Connection, cost: &Cost) -> rusqlite::Result<i64> {
+        let key = (Arc::clone(&cost.digest), cost.deployment.unwrap_or(0));
+        if let Some(component) = self.components.get(&key) {
             return Ok(*component);
         }
-        let mut find = db.prepare_cached("SELECT component FROM components WHERE digest = ?1")?;
-        let component = match find.query_row([&**digest], |row| row.get(0)).optional()? {
+        let values = params![&*key.0, to_i64(key.1)];
+        let mut find = db.prepare_cached("SELECT component FROM components WHERE digest = ?1 AND deployment = ?2")?;
+        let component = match find.query_row(values, |row| row.get(0)).optional()? {
             Some(component) => component,
             None => {
-                db.prepare_cached("INSERT INTO components (digest) VALUES (?1)")?.execute([&**digest])?;
+                let sql = "INSERT INTO components (digest, deployment) VALUES (?1, ?2)";
+                db.prepare_cached(sql)?.execute(values)?;
                 db.last_insert_rowid()
             }
         };
-        self.components.insert(Arc::clone(digest), component);
+        self.components.insert(key, component);
         Ok(component)
     }
 

@@ -17,8 +17,8 @@ use rusqlite::Connection;
 use saggar_job::{TaskKey, Timestamp};
 
 use saggar_store::{
-    AuditEntry, AuditLimits, AuditPage, AuditQuery, ListQuery, Observer, Page, Rules, Store, StoreError, StoreHealth,
-    TaskStore, TenantLevels,
+    AuditEntry, AuditLimits, AuditPage, AuditQuery, DeploymentStore, ListQuery, Observer, Page, Rules, Store,
+    StoreError, StoreHealth, TaskStore, TenantLevels,
 };
 use saggar_tenant::Tenant;
 
@@ -28,6 +28,7 @@ mod batch_context;
 mod checkpoint;
 mod commit_loop;
 mod connect;
+mod deployments;
 mod details;
 mod disk;
 mod error;
@@ -36,6 +37,8 @@ mod failure;
 mod headroom;
 mod identity;
 mod inbox;
+mod kv;
+mod kv_rows;
 mod limits;
 mod listing;
 mod lock;
@@ -73,6 +76,7 @@ pub fn sqlite_version() -> &'static str {
 }
 
 use checkpoint::{Checkpoints, Room};
+use deployments::SqliteDeployments;
 use disk::{Database, Disk, Medium};
 use failure::Failure;
 use headroom::Headroom;
@@ -367,6 +371,10 @@ impl Store for SqliteStore {
 
     fn set_audit_limits(&self, limits: AuditLimits) {
         *self.inner.audit_limits.lock() = limits;
+    }
+
+    fn deployments(&self) -> Arc<dyn DeploymentStore> {
+        Arc::new(SqliteDeployments(Arc::clone(&self.inner)))
     }
 
     fn health(&self) -> StoreHealth {

@@ -31,6 +31,7 @@ mod changing;
 mod delivery;
 pub(super) mod given_up;
 pub(super) mod keeping;
+pub(super) mod recordings;
 mod running;
 mod unwanted;
 
@@ -357,8 +358,8 @@ impl TaskTx<'_> {
         self.state.dirty = true;
         self.count_bytes(record.counted, record.bytes());
         record.counted = record.bytes();
-        let digest = record.last.as_ref().and_then(|last| last.cost.as_ref()).map(|cost| &cost.digest);
-        let component = digest.map(|digest| self.batch_context.component(self.db, digest)).transpose()?;
+        let cost = record.last.as_ref().and_then(|last| last.cost.as_ref());
+        let component = cost.map(|cost| self.batch_context.component(self.db, cost)).transpose()?;
         record.put(self.db, self.statements, component, is_new, self.limits)
     }
 

@@ -29,6 +29,7 @@ mod sharing;
 mod simulated;
 mod undoing;
 mod undone;
+mod versions;
 
 /// Opens a store with the limits of tests.
 pub(super) fn open(options: &SqliteOptions) -> SqliteStore {
@@ -81,7 +82,7 @@ impl Location for Directory {
 }
 
 /// Tables with rows of jobs. `ended` and `claims` may have stale entries of jobs that were removed.
-const TABLES_OF_JOBS: [&str; 13] = [
+const TABLES_OF_JOBS: [&str; 16] = [
     "jobs",
     "ids",
     "jobs_by_status",
@@ -95,6 +96,9 @@ const TABLES_OF_JOBS: [&str; 13] = [
     "log_lines",
     "callbacks",
     "names",
+    "recordings",
+    "kv",
+    "kv_spaces",
 ];
 
 /// Counts the attempts that ended as lost.

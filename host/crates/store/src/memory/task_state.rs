@@ -14,6 +14,7 @@ use saggar_job::{Failure, JobId, Life, Outcome, Refusal, Run, State, Status, Tim
 use super::names::Names;
 use super::ready_queue::{Position, ReadyQueue};
 use super::record::{Due, Labels, PreviousAttempt, Record};
+use super::recordings::Recordings;
 use super::status_index::{StatusIndex, Walk};
 use crate::step::plan::{Bounds, ExistingJobs, added_event, plan_add};
 use crate::step::{self, Effects, QueueChange};
@@ -46,6 +47,7 @@ pub(super) struct TaskState {
     on_hold: usize,
     added: u64,
     pub(super) kept: Kept,
+    pub(super) recordings: Recordings,
     paused: bool,
     pub(super) promoted_at_once: usize,
     opened: bool,

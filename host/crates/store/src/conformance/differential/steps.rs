@@ -178,6 +178,7 @@ impl History {
         let progress = Progress { current: self.chance.u64(0..9), total: u64::MAX, message };
         let cost = Cost {
             digest: ["aa", "bb"][self.chance.usize(0..2)].into(),
+            deployment: Some(self.chance.u64(0..3)).filter(|number| *number > 0),
             cpu: Duration::from_nanos(self.chance.u64(0..1 << 40)),
             peak_memory: self.chance.u64(0..1 << 40),
             fresh: self.chance.bool(),

@@ -1,8 +1,9 @@
 //! Reading jobs: one job, its history, part of a list, and counts.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
-use saggar_job::{JobId, Status, TaskKey, Timestamp};
+use saggar_job::{JobId, Run, Status, TaskKey, Timestamp};
 
 use super::super::status_index::Walk;
 use super::TaskState;
@@ -31,6 +32,12 @@ impl TaskState {
             record.log.get_or_insert_default().append(lines);
             self.kept.change(bytes, record.bytes());
             self.notify(Hint::LogGrown(id));
+        }
+    }
+
+    pub(in super::super) fn keep_recording(&mut self, id: JobId, run: Run, bytes: Arc<[u8]>) {
+        if self.records.contains_key(&id) {
+            self.recordings.put(id, run, bytes);
         }
     }
 
