@@ -123,7 +123,7 @@ async fn deleting_a_large_job_takes_places_by_its_bytes() {
     let id = task.add(vec![NewJob::new(args)], &rules, now).await.unwrap()[0].id;
     let shared = store.inner.registry.find("default", Some("it")).remove(0);
     let bytes = |id: JobId| crate::reader::bytes(&files.connect(), &shared, id).unwrap();
-    assert_eq!((bytes(id).map(places::of_deleted), bytes(JobId(99))), (Some(65), None));
+    assert_eq!((bytes(id).map(places::of_large), bytes(JobId(99))), (Some(65), None));
     task.change(id, Change::Delete, &rules, now).await.unwrap();
     assert_eq!(bytes(id), None);
 }
