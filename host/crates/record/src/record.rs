@@ -194,9 +194,12 @@ impl RunningCall {
             }
             Entry::Waits(what) => steps.push(Step::Observed(what, None)),
             Entry::Observed(what, observed) => {
-                // What the guest waited for.
-                steps.pop_if(|step| *step == Step::Observed(what, None));
-                steps.push(Step::Observed(what, Some(observed.into_owned())));
+                let observed = Step::Observed(what, Some(observed.into_owned()));
+                // What the guest waited for; questions beside it may have been asked meanwhile.
+                match steps.iter_mut().rfind(|step| !step.is_concurrent()) {
+                    Some(waiting) if *waiting == Step::Observed(what, None) => *waiting = observed,
+                    _ => steps.push(observed),
+                }
             }
             Entry::Progress(current, total, message) => {
                 effects.report(Report { current, total, message: Cow::into_owned(message) });
