@@ -141,13 +141,11 @@ pub(crate) fn jobs_of(caller: &Caller, service: &Service) -> Result<Arc<dyn Jobs
 
 /// Returns the tenant that a request asks for: the one of its token, or the one that it names if it may name any.
 fn tenant(headers: &HeaderMap, grant: &Grant, service: &Service) -> Result<Option<Arc<str>>, Refusal> {
-    let named = match headers.get_all(TENANT).iter().collect::<Vec<_>>()[..] {
-        [] => None,
-        [one] => Some(one.to_str().map_err(|_| Refusal::plain(Code::UnknownTenant))?),
-        _ => {
-            return Err(Refusal::new(Code::InvalidHeader, "`Saggar-Tenant` is given more than once; name one tenant"));
-        }
-    };
+    let mut all = headers.get_all(TENANT).iter();
+    let named = all.next().map(|one| one.to_str().map_err(|_| Refusal::plain(Code::UnknownTenant))).transpose()?;
+    if all.next().is_some() {
+        return Err(Refusal::new(Code::InvalidHeader, "`Saggar-Tenant` is given more than once; name one tenant"));
+    }
     match (grant.only_tenant(), named) {
         (Some(own), None) => Ok(Some(own.clone())),
         (Some(own), Some(named)) if **own == *named => Ok(Some(own.clone())),
@@ -175,10 +173,10 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
     let refuse = || Err(Refusal::plain(Code::ForeignOrigin));
     // Repeated headers are refused, because another parser might use the other value.
-    let text = |name: HeaderName| match headers.get_all(&name).iter().collect::<Vec<_>>()[..] {
-        [] => None,
-        [one] => Some(one.to_str().unwrap_or_default()),
-        _ => Some(""),
+    let text = |name: HeaderName| {
+        let mut all = headers.get_all(&name).iter();
+        let first = all.next()?;
+        Some(if all.next().is_none() { first.to_str().unwrap_or_default() } else { "" })
     };
     let host = text(HOST).unwrap_or_default();
     if !is_loopback(host) {
