@@ -18,7 +18,7 @@ use saggar_job::TaskKey;
 use saggar_tenant::Tenant;
 use saggar_wire::Code;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, RequestTenant};
 use crate::connection_tenant::ConnectionTenant;
 use crate::grants::Grant;
 use crate::jobs::Jobs;
@@ -63,10 +63,6 @@ impl Right for Operator {
     const MIN_ROLE: Role = Role::Operator;
 }
 
-/// The address of the client, as an extension of its requests.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ClientAddress(pub(crate) IpAddr);
-
 /// A request that has the right `R`, with the jobs of its tenant.
 pub(crate) struct Allowed<R> {
     pub(crate) jobs: Arc<dyn Jobs>,
@@ -94,7 +90,9 @@ impl<R: Right> FromRequestParts<Service> for Allowed<R> {
     async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Refusal> {
         let Authorized::<R> { caller, right } = Authorized::from_request_parts(parts, service).await?;
         let jobs = jobs_of(&caller, service)?;
-        parts.extensions.insert(Arc::clone(jobs.tenant()));
+        let tenant = Arc::clone(jobs.tenant());
+        let is_charged = caller.charged(&tenant).is_some();
+        parts.extensions.insert(RequestTenant { tenant, is_charged });
         Ok(Self { jobs, caller, right })
     }
 }
@@ -110,7 +108,6 @@ impl<R: Right> FromRequestParts<Service> for Authorized<R> {
             connection.belongs_to(own.as_ref().map(|jobs| jobs.tenant()))?;
         }
         caller.require(R::MIN_ROLE)?;
-        parts.extensions.insert(caller.clone());
         Ok(Self { caller, right: PhantomData })
     }
 }
@@ -132,7 +129,7 @@ fn caller(parts: &Parts, service: &Service) -> Result<Caller, Refusal> {
         }
     };
     let tenant = tenant(&parts.headers, &grant, service)?;
-    let address = parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address);
+    let address = parts.extensions.get::<Arc<ConnectionTenant>>().map(|connection| connection.address());
     Ok(Caller { grant, tenant, address })
 }
 
@@ -144,13 +141,11 @@ pub(crate) fn jobs_of(caller: &Caller, service: &Service) -> Result<Arc<dyn Jobs
 
 /// Returns the tenant that a request asks for: the one of its token, or the one that it names if it may name any.
 fn tenant(headers: &HeaderMap, grant: &Grant, service: &Service) -> Result<Option<Arc<str>>, Refusal> {
-    let named = match headers.get_all(TENANT).iter().collect::<Vec<_>>()[..] {
-        [] => None,
-        [one] => Some(one.to_str().map_err(|_| Refusal::plain(Code::UnknownTenant))?),
-        _ => {
-            return Err(Refusal::new(Code::InvalidHeader, "`Saggar-Tenant` is given more than once; name one tenant"));
-        }
-    };
+    let mut all = headers.get_all(TENANT).iter();
+    let named = all.next().map(|one| one.to_str().map_err(|_| Refusal::plain(Code::UnknownTenant))).transpose()?;
+    if all.next().is_some() {
+        return Err(Refusal::new(Code::InvalidHeader, "`Saggar-Tenant` is given more than once; name one tenant"));
+    }
     match (grant.only_tenant(), named) {
         (Some(own), None) => Ok(Some(own.clone())),
         (Some(own), Some(named)) if **own == *named => Ok(Some(own.clone())),
@@ -178,10 +173,10 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
     let refuse = || Err(Refusal::plain(Code::ForeignOrigin));
     // Repeated headers are refused, because another parser might use the other value.
-    let text = |name: HeaderName| match headers.get_all(&name).iter().collect::<Vec<_>>()[..] {
-        [] => None,
-        [one] => Some(one.to_str().unwrap_or_default()),
-        _ => Some(""),
+    let text = |name: HeaderName| {
+        let mut all = headers.get_all(&name).iter();
+        let first = all.next()?;
+        Some(if all.next().is_none() { first.to_str().unwrap_or_default() } else { "" })
     };
     let host = text(HOST).unwrap_or_default();
     if !is_loopback(host) {

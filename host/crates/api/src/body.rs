@@ -1,6 +1,5 @@
 //! Reads bodies: JSON only, with limits for size and time, and a budget for all bodies together.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -8,13 +7,13 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
-use saggar_tenant::{FairSemaphore, Quota, Tenant};
+use saggar_tenant::{FairSemaphore, Quota};
 use saggar_wire::{Code, Object};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::address::TaskAddress;
-use crate::caller::Caller;
+use crate::caller::RequestTenant;
 use crate::place;
 use crate::problem::Refusal;
 use crate::room::{Room, TenantRoom};
@@ -43,14 +42,12 @@ impl<T: Form> FromRequest<Service> for JsonBody<T> {
 
     async fn from_request(request: Request, service: &Service) -> Result<Self, Refusal> {
         let (mut parts, mut body) = request.into_parts();
-        let tenant = parts.extensions.get::<Arc<Tenant>>().cloned();
-        let caller = parts.extensions.get::<Caller>();
-        let charged = caller.zip(tenant.as_ref()).and_then(|(caller, tenant)| caller.charged(tenant)).cloned();
+        let tenant = parts.extensions.remove::<RequestTenant>();
         let TaskAddress(task) = TaskAddress::from_request_parts(&mut parts, service).await?;
         // Refused before the body is read: otherwise hyper would answer `Expect: 100-continue`, and the client would
         // send the body. The connection discards a body that is sent anyway.
         check_head(&parts.headers, T::MAX_BYTES)?;
-        let room = room_of(charged.as_ref(), tenant.as_deref(), &task, service);
+        let room = room_of(tenant.as_ref(), &task, service);
         let (bytes, room) = collect(&mut body, T::MAX_BYTES, service.bodies(), room).await?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let at = error.valid_up_to();
@@ -65,9 +62,10 @@ impl<T: Form> FromRequest<Service> for JsonBody<T> {
 }
 
 /// Creates the empty room of a body for a task of `tenant`.
-fn room_of(charged: Option<&Arc<Tenant>>, tenant: Option<&Tenant>, task: &str, service: &Service) -> Room {
+fn room_of(of: Option<&RequestTenant>, task: &str, service: &Service) -> Room {
+    let charged = of.filter(|of| of.is_charged).map(|of| &of.tenant);
     let of_tenant = charged.map(|tenant| TenantRoom::of(tenant, Quota::RequestBytes));
-    Room::of(Some(service.share_of(charged, tenant, task)), of_tenant)
+    Room::of(Some(service.share_of(charged, of.map(|of| &*of.tenant), task)), of_tenant)
 }
 
 fn check_head(headers: &HeaderMap, max: usize) -> Result<(), Refusal> {
@@ -115,10 +113,12 @@ async fn collect(body: &mut Body, max: usize, all: &FairSemaphore, mut room: Roo
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::room::BLOCK;
     use crate::shares::Shares;
-    use saggar_tenant::Flow;
+    use saggar_tenant::{Flow, Tenant};
 
     #[test]
     fn media_types_may_have_parameters() {

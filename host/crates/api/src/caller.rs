@@ -10,7 +10,7 @@ use crate::grants::Grant;
 use crate::problem::Refusal;
 use crate::tokens::Role;
 
-/// The authenticated sender of a request. An extension of the request, which the extractors of its body read.
+/// The authenticated sender of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     /// Its rights.
@@ -19,6 +19,14 @@ pub(crate) struct Caller {
     pub(crate) tenant: Option<Arc<str>>,
     /// Where the request comes from; `None` in tests without a connection.
     pub(crate) address: Option<IpAddr>,
+}
+
+/// The tenant of a request, as an extension of the request. The extractors of its body read it.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestTenant {
+    pub(crate) tenant: Arc<Tenant>,
+    /// Whether the request counts against its quotas and shares.
+    pub(crate) is_charged: bool,
 }
 
 impl Caller {

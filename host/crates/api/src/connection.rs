@@ -1,6 +1,7 @@
 //! One connection: limits its cost, answers its requests until the listener stops, and refuses bytes that are not a
 //! request.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +23,6 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::access::ClientAddress;
 use crate::admission::ConnectionState;
 use crate::connection_tenant::ConnectionTenant;
 use crate::limits::Limits;
@@ -92,14 +92,13 @@ impl Connections {
         stream: impl AsyncRead + AsyncWrite + Unpin,
         state: Arc<ConnectionState>,
         first_head_by: Instant,
-        address: ClientAddress,
+        address: IpAddr,
     ) {
         let Self { router, limits, stop, abort } = self;
         let last = Arc::new(LastAnswer::default());
         let router = TowerToHyperService::new(router);
-        let tenant = ConnectionTenant::of(Arc::clone(&state));
+        let tenant = ConnectionTenant::of(Arc::clone(&state), address);
         let service = service_fn(|mut request: Request<Incoming>| {
-            request.extensions_mut().insert(address);
             request.extensions_mut().insert(Arc::clone(&tenant));
             last.reset();
             state.begin();

@@ -1,6 +1,7 @@
-//! The tenant that a connection belongs to: the one whose token its last request had. It counts among the connections of
-//! that tenant.
+//! Whose connection it is: the client's address, and the tenant whose token its last request had. It counts among the
+//! connections of that tenant.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,8 +10,9 @@ use saggar_tenant::{Idle, Quota, QuotaExceeded, Taken, Tenant};
 
 use crate::admission::ConnectionState;
 
-/// The tenant of a connection, as an extension of its requests.
+/// The tenant and the client of a connection, as an extension of its requests.
 pub(crate) struct ConnectionTenant {
+    address: IpAddr,
     connection: Arc<ConnectionState>,
     membership: Mutex<Option<Arc<Membership>>>,
 }
@@ -26,8 +28,8 @@ struct Membership {
 
 impl ConnectionTenant {
     /// Creates the state of a connection without requests.
-    pub(crate) fn of(connection: Arc<ConnectionState>) -> Arc<Self> {
-        Arc::new(Self { connection, membership: Mutex::default() })
+    pub(crate) fn of(connection: Arc<ConnectionState>, address: IpAddr) -> Arc<Self> {
+        Arc::new(Self { address, connection, membership: Mutex::default() })
     }
 
     /// Notes a request with a token of `tenant`, or of an operator. If the tenant has as many connections as it may, an
@@ -46,6 +48,11 @@ impl ConnectionTenant {
             old.end();
         }
         Ok(())
+    }
+
+    /// Returns the address of the client.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address
     }
 
     /// Returns the tenant of the last request.
@@ -101,7 +108,7 @@ mod tests {
     fn busy() -> Arc<ConnectionTenant> {
         let connection = Arc::<ConnectionState>::default();
         connection.begin();
-        ConnectionTenant::of(connection)
+        ConnectionTenant::of(connection, std::net::Ipv4Addr::LOCALHOST.into())
     }
 
     fn tenant(connections: u64) -> Arc<Tenant> {

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::ClientAddress;
 use crate::admission::Admission;
 use crate::connection::Connections;
 use crate::limits::Limits;
@@ -171,7 +170,7 @@ async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracke
                     let first_head_by = Instant::now() + limits.first_head_time();
                     // Allocates buffers only after the first bytes have arrived.
                     if serving.wait_for_bytes(&stream, &admitted.connection, first_head_by).await {
-                        let (connection, address) = (Arc::clone(&admitted.connection), ClientAddress(address));
+                        let connection = Arc::clone(&admitted.connection);
                         serving.serve(stream, connection, first_head_by, address).await;
                     }
                 });

@@ -1,13 +1,13 @@
 //! Metrics of requests: their number, status and duration. The route label is the path of the OpenAPI document and
 //! never the client's path, which limits the number of labels.
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use foldhash::HashMap;
 use http::Method;
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 

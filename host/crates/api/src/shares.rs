@@ -5,10 +5,10 @@
 //! Tenants that keep taking end up with equal parts; one with less weight than another that has some stops earlier, but
 //! gets enough for a few requests whatever the weights are. A host of a single app has no limit for its one tenant.
 
-use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 
+use foldhash::HashMap;
 use parking_lot::Mutex;
 use saggar_tenant::{FairSemaphore, Flow};
 use tokio::sync::Notify;
@@ -34,6 +34,7 @@ type Turn = tokio::sync::Mutex<()>;
 
 #[derive(Debug, Default)]
 struct TakenUnits {
+    /// Empty if there can be only one.
     by_tenant: HashMap<Arc<str>, OfTenant>,
     /// By tenant and task.
     by_task: HashMap<(Arc<str>, Arc<str>), usize>,
@@ -88,6 +89,14 @@ impl TakenUnits {
         let part = free as u128 * u128::from(weight) / u128::from(heaviest.max(1));
         (has + more) as u128 <= part.max(least.min(free / 2) as u128)
     }
+
+    /// Counts units of a tenant.
+    fn count(&mut self, flow: &Flow, units: usize) {
+        let new = || OfTenant { units: 0, weight: 0 };
+        let of_tenant = self.by_tenant.entry(Arc::clone(flow.tenant().name())).or_insert_with(new);
+        of_tenant.units += units;
+        of_tenant.weight = flow.tenant().weight();
+    }
 }
 
 impl Share {
@@ -104,10 +113,9 @@ impl Share {
         }
         self.units += units;
         *taken.by_task.entry(key).or_default() += units;
-        let new = || OfTenant { units: 0, weight: 0 };
-        let of_tenant = taken.by_tenant.entry(Arc::clone(tenant)).or_insert_with(new);
-        of_tenant.units += units;
-        of_tenant.weight = self.flow.tenant().weight();
+        if among_tenants {
+            taken.count(&self.flow, units);
+        }
         true
     }
 

@@ -1,10 +1,11 @@
 //! Requests that are not in the audit yet, grouped into entries. A tenant whose requests differ too much has groups without
 //! details, so that it uses up no room of other tenants.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use saggar_job::{JobId, Timestamp};
 use saggar_queue::AuditEntry;
 use saggar_wire::Code;
@@ -85,10 +86,12 @@ impl Pending {
 
     /// Adds a request of a kind, which has changed `count` things.
     pub(super) fn add(&mut self, mut kind: Kind, job: Option<JobId>, count: u64, now: Timestamp) {
-        if !self.open.contains_key(&kind) && self.is_crowded(&kind.tenant) {
+        let mut known = self.open.get(&kind).copied();
+        if known.is_none() && self.is_crowded(&kind.tenant) {
             kind.make_coarse();
+            known = self.open.get(&kind).copied();
         }
-        if let Some(group) = self.open.get(&kind).and_then(|at| self.groups.get_mut(*at)) {
+        if let Some(group) = known.and_then(|at| self.groups.get_mut(at)) {
             group.until = now;
             group.requests += 1;
             group.count += count;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::*;
 
-const LOCAL: ClientAddress = ClientAddress(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+const LOCAL: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// Bytes that a socket buffers in each direction.
 const SOCKET_BYTES: usize = 16 * 1024;

@@ -1,11 +1,13 @@
 //! Adding one job or many.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use saggar_queue::{AddOptions, Added, KEY_RULE, MAX_KEY, NewJob, OptionsError, Unique, UniqueScope, is_key};
 use saggar_wire::{self as wire, AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Code, MAX_BATCH};
 use serde_json::value::RawValue;
@@ -53,14 +55,13 @@ pub(super) async fn add_job(
     access: Allowed<Write>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
-    headers: HeaderMap,
+    headers: JobHeaders,
     body: JsonBody<AddJob>,
 ) -> Result<Response, Refusal> {
     let JsonBody { value, mut room } = body;
     let AddJob { args, delay_ms, run_at, priority, unique } = value;
-    let key = header_key(&headers)?.map(str::to_owned);
-    let job = BatchJob { args, delay_ms, run_at, priority, unique, key };
-    let job = new_job(service.large_fingerprints(), job, trace_parent(&headers).as_ref()).await?;
+    let job = BatchJob { args, delay_ms, run_at, priority, unique, key: headers.key? };
+    let job = new_job(service.large_fingerprints(), job, headers.trace_parent.as_ref()).await?;
     room.shrink_to(job.args.len());
     let started = service.audit().begin(&access.caller, Action::AddJobs, Some(&task), None);
     let added = access.jobs.add(&task, vec![job]).await.map_err(without_index);
@@ -90,7 +91,7 @@ pub(super) async fn add_batch(
     access: Allowed<Write>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
-    headers: HeaderMap,
+    headers: JobHeaders,
     body: JsonBody<AddBatch>,
 ) -> Answered<AddedJobs> {
     let JsonBody { value: AddBatch { jobs }, mut room } = body;
@@ -102,19 +103,20 @@ pub(super) async fn add_batch(
             format!("a batch has at most {MAX_BATCH} jobs; this one has more (job {MAX_BATCH} is one too many)");
         return Err(Refusal::new(Code::BodyTooLarge, detail));
     }
-    let (key, trace) = (header_key(&headers)?, trace_parent(&headers));
+    let JobHeaders { key, trace_parent } = headers;
+    let key = key?;
     let in_batch =
         |number: usize, refusal: Refusal| Refusal::new(refusal.code, place::in_batch(number, &refusal.detail));
     let mut new = Vec::with_capacity(jobs.len());
     for (number, mut job) in jobs.into_iter().enumerate() {
-        match (&job.key, key) {
+        match (&job.key, &key) {
             (Some(own), _) if !is_key(own) => {
                 return Err(in_batch(number, Refusal::new(Code::InvalidBody, format!("`key`: {KEY_RULE}"))));
             }
             (None, Some(key)) => job.key = Some(numbered(key, number)?),
             _ => {}
         }
-        let job = new_job(service.large_fingerprints(), job, trace.as_ref()).await;
+        let job = new_job(service.large_fingerprints(), job, trace_parent.as_ref()).await;
         new.push(job.map_err(|refusal| in_batch(number, refusal))?);
     }
     room.shrink_to(new.iter().map(|job| job.args.len()).sum());
@@ -178,8 +180,28 @@ fn domain_unique(wire::Unique { by, positions }: wire::Unique) -> Unique {
     Unique { by, positions }
 }
 
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The headers of a request that adds jobs.
+pub(super) struct JobHeaders {
+    /// An invalid key is refused after the body was read, like everything else that is wrong with the jobs.
+    key: Result<Option<String>, Refusal>,
+    trace_parent: Option<Arc<str>>,
+}
+
+impl<S: Sync> FromRequestParts<S> for JobHeaders {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let headers = &parts.headers;
+        let key = header_key(headers).map(|key| key.map(str::to_owned));
+        Ok(Self { key, trace_parent: trace_parent(headers) })
+    }
+}
+
 fn header_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    let mut all = headers.get_all("idempotency-key").iter();
+    let mut all = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(first) = all.next() else { return Ok(None) };
     let key = first.to_str().ok().filter(|key| is_key(key) && all.next().is_none());
     let wrong = || Refusal::new(Code::InvalidHeader, format!("only one `Idempotency-Key` is allowed, and {KEY_RULE}"));
@@ -200,7 +222,7 @@ fn numbered(key: &str, number: usize) -> Result<String, Refusal> {
 /// Returns the header `traceparent` if it is valid. The specification requires ignoring invalid ones, and using the
 /// known part of later versions.
 fn trace_parent(headers: &HeaderMap) -> Option<Arc<str>> {
-    let mut all = headers.get_all("traceparent").iter();
+    let mut all = headers.get_all(TRACE_PARENT).iter();
     let (text, None) = (all.next()?.to_str().ok()?, all.next()) else { return None };
     let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let is_zero = |part: &str| part.bytes().all(|byte| byte == b'0');
