@@ -153,6 +153,9 @@ impl ReplaySteps {
         match self.take(is_concurrent, |step| matches!(step, Step::Asked(asked, _) if asked == question)) {
             Some(Step::Asked(_, Some(reply))) => Answered::With(reply),
             Some(_) => self.unanswered(question),
+            // The recorded call ended before its question was asked, beside it. If it needs the answer now, it waits
+            // differently, and that is a divergence.
+            None if is_concurrent && self.mode == ReplayMode::Exact => Answered::Never,
             None => self.diverge(is_concurrent, question.to_string()),
         }
     }
