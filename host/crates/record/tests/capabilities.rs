@@ -13,7 +13,7 @@ use saggar_record::{
     CallEnd, CallHeader, Effects, Header, Journal, Question, Record, RecordedCall, RecordedRequest, RecordedResponse,
     Recording, Replay, ReplayMode, Reply, Step,
 };
-use saggar_sandbox::{Observation, Observed, Services, Stop, TaskJob};
+use saggar_sandbox::{Observation, Observed, Replayed, Services, Stop, TaskJob};
 use tokio::time::timeout;
 
 /// A host that answers each question about a capability.
@@ -121,9 +121,8 @@ async fn use_services(services: &dyn Services, ms: u64) -> String {
     format!("{answers:?}")
 }
 
-async fn record() -> Vec<u8> {
-    let recording = Recording::new(Host, Journal::default(), header());
-    assert_eq!(use_services(&recording, 10).await, use_services(&Host, 10).await, "a recorded guest is answered, too");
+/// Ends the recording of a call that succeeded; returns its record, as it is read.
+fn end(recording: &Recording<Host>) -> Record {
     let journal = recording.end().expect("the journal");
     let header = Header {
         host: "0".into(),
@@ -135,12 +134,16 @@ async fn record() -> Vec<u8> {
         memory: 1 << 20,
         is_masked: false,
     };
-    journal.record(&header, CallEnd::new(&Outcome::Success(Arc::from("1")), 1, 1)).expect("a record")
+    let outcome = Outcome::Success(Arc::from("1"));
+    let bytes = journal.record(&header, CallEnd::new(&outcome, 1, 1)).expect("a record");
+    Record::read(&bytes).expect("a valid record")
 }
 
 #[tokio::test]
 async fn a_replay_gives_the_same_answers_about_capabilities() {
-    let record = Record::read(&record().await).expect("a valid record");
+    let recording = Recording::new(Host, Journal::default(), header());
+    assert_eq!(use_services(&recording, 10).await, use_services(&Host, 10).await, "a recorded guest is answered, too");
+    let record = end(&recording);
     let call = record.last_call().expect("a call").clone();
     let replay = Replay::new(call, None, ReplayMode::Exact);
     assert_eq!(use_services(&replay, 9_999).await, use_services(&Host, 10).await);
@@ -181,6 +184,39 @@ async fn a_request_beside_the_guest_is_answered_whenever_it_is_sent() {
 }
 
 #[tokio::test]
+async fn a_request_sent_while_the_guest_waits_leaves_no_unanswered_wait() {
+    let (wait, ready) = (Observation::Poll(1), Observed::Indices(vec![0]));
+    let recording = Recording::new(Host, Journal::default(), header());
+    recording.waits_for(wait);
+    recording.http(request("GET", 5)).await.expect("a response");
+    recording.observed(wait, &ready);
+    let record = end(&recording);
+    let call = record.last_call().expect("a call").clone();
+    assert_eq!(call.steps.len(), 2, "{:?}", call.steps);
+    assert_eq!(call.steps[0], Step::Observed(wait, Some(ready.clone())));
+    assert!(matches!(call.steps[1], Step::Asked(Question::Http(_), Some(Reply::Http(Ok(_))))), "{:?}", call.steps);
+    let replay = Replay::new(call, record.stop(), ReplayMode::Exact);
+    assert_eq!(replay.http(request("GET", 9)).await.map(|response| response.status), Ok(204));
+    assert_eq!(replay.replayed(wait), Some(Replayed::Observed(ready)));
+    assert!(!replay.is_cancelled());
+    assert_eq!((replay.result().divergence, replay.result().unasked), (None, 0));
+}
+
+#[tokio::test]
+async fn the_same_code_goes_on_without_an_answer_to_a_request_that_the_record_does_not_have() {
+    let steps = vec![Step::Observed(Observation::RandomNumber, Some(Observed::Number(4)))];
+    let replay = Replay::new(call(steps.clone()), None, ReplayMode::Exact);
+    assert!(is_never_answered(replay.http(request("GET", 5))).await && !replay.is_cancelled());
+    assert_eq!(replay.replayed(Observation::RandomNumber), Some(Replayed::Observed(Observed::Number(4))));
+    assert_eq!((replay.result().divergence, replay.result().unasked), (None, 0));
+    assert!(matches!(replay.replayed(Observation::Poll(1)), Some(Replayed::Stop(_))), "it waits, as it did not before");
+    assert!(replay.is_cancelled() && replay.result().divergence.is_some());
+    let replay = Replay::new(call(steps), None, ReplayMode::Lenient);
+    assert!(is_never_answered(replay.http(request("GET", 5))).await && replay.is_cancelled());
+    assert!(replay.result().divergence.is_some(), "other code needs an answer");
+}
+
+#[tokio::test]
 async fn a_guest_that_did_not_wait_for_an_answer_goes_on_without_it() {
     let read = Step::Asked(Question::File(Cow::Owned(READ)), None);
     let number = Step::Observed(Observation::RandomNumber, Some(Observed::Number(4)));
@@ -194,8 +230,15 @@ async fn a_guest_that_did_not_wait_for_an_answer_goes_on_without_it() {
 
 #[tokio::test]
 async fn another_question_about_a_capability_diverges() {
-    let replay = Replay::new(call(vec![exchange(None)]), None, ReplayMode::Exact);
+    let replay = Replay::new(call(vec![exchange(None)]), None, ReplayMode::Lenient);
     assert!(is_never_answered(replay.http(request("PUT", 5))).await && replay.is_cancelled());
     let divergence = replay.result().divergence.expect("a divergence").to_string();
     assert!(divergence.contains("http PUT https://api.example.com/a"), "{divergence}");
+    let get = |key: &str| KvOperation::Get { key: key.to_owned() };
+    let recorded =
+        Step::Asked(Question::Kv(Cow::Owned(get("a"))), Some(Reply::Kv(Ok(Cow::Owned(KvAnswer::Entry(None))))));
+    let replay = Replay::new(call(vec![recorded]), None, ReplayMode::Exact);
+    assert!(is_never_answered(replay.kv(get("b"))).await && replay.is_cancelled());
+    let divergence = replay.result().divergence.expect("a divergence");
+    assert!(divergence.asked.contains("\"b\"") && divergence.recorded.is_some(), "{divergence}");
 }
