@@ -5,7 +5,8 @@
 //! same question, and where it reads a clock or random bytes once more than before, values that fit.
 //!
 //! Questions that are asked beside the guest have no place among the others, so each gets the first unused answer to the same
-//! question whatever the code is.
+//! question whatever the code is. If the record of the same code has none, it gets no answer, and the question is a divergence only
+//! if the guest does not go on without it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -91,6 +92,8 @@ pub(crate) struct ReplaySteps {
     timeout_ms: u64,
     pub(crate) effects: Effects,
     divergence: Option<Divergence>,
+    /// The first question beside the guest that is not in the record of the same code.
+    unrecorded: Option<Divergence>,
     made_up: MadeUp,
     asked: Parts,
 }
@@ -120,6 +123,7 @@ impl ReplaySteps {
             timeout_ms: call.header.timeout_ms,
             effects: Effects::default(),
             divergence: None,
+            unrecorded: None,
             made_up: MadeUp::default(),
             asked: Parts::new(),
         }
@@ -129,9 +133,11 @@ impl ReplaySteps {
         // The same code asks the same beside itself, but the call may have ended before that.
         let concurrent = if self.mode == ReplayMode::Exact { 0 } else { self.concurrent.unused() };
         let unasked = self.own.unused() + concurrent;
+        // Without its answer, the guest has not done what it did before.
+        let stalled = self.own.unused() > 0 && self.recorded_stop.is_none();
         ReplayResult {
             effects: self.effects.clone(),
-            divergence: self.divergence.clone(),
+            divergence: self.divergence.clone().or_else(|| self.unrecorded.clone().filter(|_| stalled)),
             unasked,
             made_up: self.made_up.count,
             asked: self.asked.iter().copied().chain(of_effects(&self.effects)).collect(),
@@ -153,9 +159,11 @@ impl ReplaySteps {
         match self.take(is_concurrent, |step| matches!(step, Step::Asked(asked, _) if asked == question)) {
             Some(Step::Asked(_, Some(reply))) => Answered::With(reply),
             Some(_) => self.unanswered(question),
-            // The recorded call ended before its question was asked, beside it. If it needs the answer now, it waits
-            // differently, and that is a divergence.
-            None if is_concurrent && self.mode == ReplayMode::Exact => Answered::Never,
+            // The recorded call may have ended before it was asked. If the guest needs the answer, it does not go on.
+            None if is_concurrent && self.mode == ReplayMode::Exact => {
+                self.unrecorded.get_or_insert(divergence(self.used, &self.concurrent, question.to_string()));
+                Answered::Never
+            }
             None => self.diverge(is_concurrent, question.to_string()),
         }
     }
@@ -202,12 +210,11 @@ impl ReplaySteps {
 
     fn diverge<T>(&mut self, is_concurrent: bool, asked: String) -> Answered<T> {
         let steps = if is_concurrent { &self.concurrent } else { &self.own };
-        let recorded = steps.first().map(describe);
         // A guest that was stopped while it computed may come further on a faster machine.
-        if recorded.is_none() && self.recorded_stop.is_some() {
+        if steps.first().is_none() && self.recorded_stop.is_some() {
             return self.stop_as_recorded();
         }
-        self.divergence = Some(Divergence { number: self.used + 1, recorded: recorded.map(cut), asked: cut(asked) });
+        self.divergence = Some(divergence(self.used, steps, asked));
         Answered::Stop(*self.stop.insert(Stop::Cancelled))
     }
 }
@@ -253,6 +260,10 @@ impl MadeUp {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
+}
+
+fn divergence(used: usize, steps: &StepList, asked: String) -> Divergence {
+    Divergence { number: used + 1, recorded: steps.first().map(describe).map(cut), asked: cut(asked) }
 }
 
 fn describe(step: &Step) -> String {
