@@ -14,7 +14,8 @@ impl TaskState {
         let mut first = None;
         for status in [Status::Success, Status::Failure] {
             let ended_at = self.expiry_queue.first_ended_at(db, self.task, status)?;
-            first = ended_at.map(|at| (at, status)).into_iter().chain(first).min_by_key(|(ended_at, _)| *ended_at);
+            // Of two that ended at the same time, the success is the first one, as in every store.
+            first = first.into_iter().chain(ended_at.map(|at| (at, status))).min_by_key(|(ended_at, _)| *ended_at);
         }
         Ok(first)
     }
