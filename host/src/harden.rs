@@ -46,6 +46,9 @@ enum HardeningResult {
     Failed(anyhow::Error),
 }
 
+/// Runs a program with arguments; returns what it prints.
+type RunProgram = dyn Fn(&[String]) -> Result<Vec<u8>, String> + Send + Sync;
+
 impl Hardening {
     /// Hardens the process, if the command is. Call it before there are other threads. Fails if the configuration requires what
     /// the kernel does not have, or if the service would run as root without permission.
@@ -107,7 +110,7 @@ impl Hardening {
     }
 
     /// Returns how the programs are run that print the values of secrets.
-    pub(crate) fn secret_program(&self) -> Box<dyn Fn(&[String]) -> Result<Vec<u8>, String> + Send + Sync> {
+    pub(crate) fn secret_program(&self) -> Box<RunProgram> {
         match &self.secret_programs {
             Some(programs) => Box::new(programs.printed()),
             None => Box::new(run_program),

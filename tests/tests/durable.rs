@@ -225,8 +225,8 @@ async fn an_interrupted_job_of_a_removed_task_waits() {
 fn run_ends_when_the_store_fails() {
     let app = app();
     let mut shell = Command::new("sh");
-    // The signal would end the process before its write failed.
-    shell.args(["-c", "trap '' XFSZ; ulimit -f 512; exec \"$0\" \"$@\""]);
+    // The signal would end the process before its write failed. The store contains the app's components.
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 8192; exec \"$0\" \"$@\""]);
     let mut run = command_within(shell);
     run.arg("run").arg(app.path()).args(["--store", "sqlite", "--repeat", "1000000", "echo", "x"]);
     let said = output(&mut run);

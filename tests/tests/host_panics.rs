@@ -131,8 +131,8 @@ async fn a_panic_in_a_handler_keeps_its_lane_working() {
         (2, "[]", "add", true),
         (4, "[]", "progress", false),
         (5, "[]", "success", true),
-        // Reading 5 is the time of the failed attempt's line in the log.
-        (6, r#"["fail"]"#, "error", true),
+        // Reading 5 is the time of the failed attempt's line in the log, and 6 that of its record.
+        (7, r#"["fail"]"#, "error", true),
     ] {
         stage.arm(reading);
         let id = stage.add(args).await.expect("a job");

@@ -1,5 +1,7 @@
 """Requests over HTTP, answered by the fake host."""
 
+from collections.abc import Callable
+
 import pytest
 from saggar_guest import Job, Problem, Reject, Retry, RetryAfter, http
 from saggar_guest.testing import FakeHost
@@ -19,17 +21,17 @@ def answer(request: http.Request) -> http.Response:
     raise Problem("unknown-name", "no such name")
 
 
-def call(function):
+def call(function: Callable[[], object]) -> tuple[FakeHost, object]:
     host = FakeHost(on_request=answer)
 
-    def process(job: Job):
+    def process(job: Job) -> object:
         return function()
 
     return host, host.process(process)
 
 
 def test_a_request_has_the_parts_that_were_given() -> None:
-    def process():
+    def process() -> object:
         response = http.post("https://a/json", json=[1], headers={"X-A": "$SECRET.a"}, timeout=1.5)
         assert response.header("Content-Type") == "application/json"
         return response.success().json()
@@ -41,9 +43,12 @@ def test_a_request_has_the_parts_that_were_given() -> None:
 
 
 def test_a_status_decides_what_becomes_of_the_job() -> None:
+    def get(path: str) -> object:
+        return call(lambda: http.get(f"https://a/{path}").success())
+
     for path, error in (("busy", RetryAfter), ("late", Retry), ("never", Retry), ("gone", Reject)):
         with pytest.raises(error) as raised:
-            call(lambda path=path: http.get(f"https://a/{path}").success())
+            get(path)
         assert raised.value.code == "http-status"
     with pytest.raises(RetryAfter) as raised:
         call(lambda: http.get("https://a/busy").success())
@@ -58,7 +63,7 @@ def test_errors_are_problems() -> None:
     with pytest.raises(Problem, match="invalid-response"):
         call(lambda: http.get("https://a/gone").json())
 
-    def process(job: Job):
+    def process(job: Job) -> object:
         return http.get("https://a")
 
     with pytest.raises(Problem, match="http-not-granted"):

@@ -1,5 +1,6 @@
 """The key-value store."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -26,7 +27,8 @@ def test_values_are_kept_between_calls() -> None:
         assert kv.page(after="a", limit=1) == Page(["config"], "config")
         assert [kv.remove("a"), kv.remove("a")] == [True, False]
         kv.set_bytes("bytes", b"\x00\xff")
-        assert kv.get_bytes("bytes").value == b"\x00\xff"
+        entry = kv.get_bytes("bytes")
+        assert entry is not None and entry.value == b"\x00\xff"
 
     host = FakeHost().kv_value("config", {"limit": 3, "text": "α\U0001f600"})
     host.process(first)
@@ -34,7 +36,7 @@ def test_values_are_kept_between_calls() -> None:
     assert (host.kv("n"), host.kv("a")) == (-4, None)
 
 
-def code_of(call: object) -> str:
+def code_of(call: Callable[[], object]) -> str:
     with pytest.raises(Problem) as raised:
         call()
     return raised.value.code

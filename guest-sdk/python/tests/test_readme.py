@@ -48,6 +48,6 @@ def test_adding_jobs() -> None:
 
 
 def test_keeping_values() -> None:
-    values = {"kv": kv}
+    values: dict[str, object] = {"kv": kv}
     FakeHost().process(lambda job: exec(BLOCKS[3], values))
     assert (values["user"], values["visits"]) == ({"name": "Ada"}, 1)

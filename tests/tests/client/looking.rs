@@ -59,9 +59,11 @@ fn attempts_are_shown() {
     let shown = ask_well(&server, &["get", "failing", "1", "--attempts"]);
     let words: Vec<&str> = shown.lines().nth(1).expect("an attempt").split_whitespace().collect();
     assert_eq!(
-        (&words[..2], words[4], &words[7..]),
+        (&words[..2], words[4], &words[8..]),
         (&["1", "1"][..], "rejected", &["not-yet:", "attempt", "1", "fails", "by", "reject"][..])
     );
+    let record_bytes: u64 = words[7].parse().expect("the size of its record");
+    assert!((100..10_000).contains(&record_bytes), "{shown}");
 }
 
 #[test]

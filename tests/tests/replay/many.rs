@@ -63,7 +63,7 @@ fn start(batch: u64, origin: &str) -> Start {
     let (env, scratch) = (vec!["REGION".to_owned()], Some(1 << 20));
     let grants = Grants { http, kv, env, scratch, ..Grants::of_single_app() };
     let allocator = if batch % 3 == 2 { Allocator::OnDemand } else { Allocator::Pooling };
-    let (hashes_memories, variables) = (batch % 3 > 0, vec![("REGION", "eu")]);
+    let (hashes_memories, variables) = (!batch.is_multiple_of(3), vec![("REGION", "eu")]);
     Start { allocator, grants, variables, hashes_memories, ..Start::default() }
 }
 
@@ -76,7 +76,7 @@ fn job(number: u64, url: &str) -> (&'static str, Value) {
         2 => ("http", request(turn, url)),
         3 => ("failing", failure(turn)),
         4 => ("memory", memory(turn)),
-        5 if turn % 4 == 0 => ("clocks", json!([])),
+        5 if turn.is_multiple_of(4) => ("clocks", json!([])),
         _ => ("random", json!([(number + 1).wrapping_mul(0x9e37_79b9)])),
     }
 }

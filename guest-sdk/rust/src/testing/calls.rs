@@ -24,7 +24,9 @@ type Shared = Rc<RefCell<State>>;
 
 /// Answers requests over HTTP.
 #[derive(Clone)]
-pub(super) struct Responder(pub(super) Rc<dyn Fn(&Request) -> Result<Response, Problem>>);
+pub(super) struct Responder(pub(super) Rc<Respond>);
+
+type Respond = dyn Fn(&Request) -> Result<Response, Problem>;
 
 impl fmt::Debug for Responder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -190,7 +190,10 @@ impl<'a> Reply<'a> {
     }
 
     pub(crate) fn of_done(done: &'a Result<(), Problem>) -> Self {
-        Self::Done(done.as_ref().map(|()| ()).map_err(Into::into))
+        Self::Done(match done {
+            Ok(()) => Ok(()),
+            Err(problem) => Err(problem.into()),
+        })
     }
 
     pub(crate) fn of_file(answer: &'a Result<FileAnswer, FileError>) -> Self {

@@ -7,10 +7,12 @@ use saggar_job::{JobId, Run};
 
 use crate::{ListedRecording, Recording, RecordingCounts};
 
+/// The number of its order, and the bytes of a recording.
+type Numbered = (u64, Arc<[u8]>);
+
 #[derive(Default)]
 pub(super) struct Recordings {
-    /// Each with the number of its order.
-    by_job: BTreeMap<(JobId, Run), (u64, Arc<[u8]>)>,
+    by_job: BTreeMap<(JobId, Run), Numbered>,
     in_order: BTreeMap<u64, (JobId, Run)>,
     last: u64,
     counts: RecordingCounts,
