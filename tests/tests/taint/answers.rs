@@ -39,7 +39,7 @@ pub(super) async fn send(client: &Client, url: &str, sender: Sender, request: &T
         sent = sent.header(*name, value);
     }
     if let Some(body) = &request.body {
-        let own = sender.tenant().unwrap_or("nobody");
+        let own = request.own(sender).unwrap_or("nobody");
         sent = sent.header("content-type", "application/json").body(body.to_string().replace("OWN", own));
     }
     within(&format!("{request:?}"), async {
@@ -72,11 +72,7 @@ impl Answer {
         if matches!(sender, Sender::Operator(_)) && about_all(sender, request) {
             return Vec::new();
         }
-        let named = request.headers.iter().find(|(name, _)| *name == "saggar-tenant").map(|(_, value)| value.as_str());
-        let own = match (sender, named) {
-            (Sender::Operator(_), Some(named)) => Some(named),
-            _ => sender.tenant(),
-        };
+        let own = request.own(sender);
         let mut text = self.text();
         for sent in sent_texts(request) {
             text = text.replace(&sent, "");

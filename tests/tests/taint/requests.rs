@@ -116,6 +116,15 @@ impl Template {
         }
     }
 
+    /// Returns the tenant whose data an answer to this sender may have, and that it adds jobs for.
+    pub(super) fn own(&self, sender: Sender) -> Option<&str> {
+        let named = self.headers.iter().find(|(name, _)| *name == "saggar-tenant").map(|(_, value)| value.as_str());
+        match sender {
+            Sender::Operator(tenant) => named.or(tenant),
+            _ => sender.tenant(),
+        }
+    }
+
     /// Returns whether it names something that only one tenant has.
     pub(super) fn has_word(&self) -> bool {
         self.path.contains("WORD") || self.headers.iter().any(|(_, value)| value.contains("WORD"))

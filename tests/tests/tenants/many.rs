@@ -34,7 +34,7 @@ fn operator(tenants: usize) -> Operator {
 fn status(server: &Server, key: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("a running process");
     let line = text.lines().find_map(|line| line.strip_prefix(key)).expect("the key");
-    line.split_whitespace().nth(1).expect("a value").parse().expect("a number")
+    line.split_whitespace().next().expect("a value").parse().expect("a number")
 }
 
 /// Returns the processor time that the process has used, in hundredths of a second.

@@ -11,9 +11,6 @@
 //! two tenants compute, every slice needs a turn, so that a thousand slots with short jobs get no more than their tenant's
 //! share. The same holds for a short time after a long slice without a turn, because many of them would hold up all other
 //! calls.
-//!
-//! A first slice that needs a turn does not wait until one is free if its task would get the next one anyway: it is charged
-//! for the slice, so it only comes earlier. If it waits, it passes the long computations of its own task.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -103,34 +100,15 @@ impl Turns {
         active.crowded_until = Some(now + CROWDED);
     }
 
-    /// Returns a turn for the first slice of a call if its task is next, although no turn may be free: the thread that
-    /// asks runs no other guest now.
-    fn overdraw(&self, flow: &Flow) -> Option<Turn> {
-        self.0.permits.overdraw(flow)
-    }
-
     /// Waits for a turn. Always lets others run first.
-    async fn wait(self, flow: Flow, slice: NextSlice) -> Turn {
+    async fn wait(self, flow: Flow) -> Turn {
         // A tenant with nothing but long computations has to be noted, too.
         self.needs_turn(&flow);
-        let turn = match slice {
-            NextSlice::First => self.0.permits.acquire_early(&flow, 1).await,
-            NextSlice::Further => self.0.permits.acquire(&flow, 1).await,
-        };
+        let turn = self.0.permits.acquire(&flow, 1).await;
         // tokio puts a woken task at the front of the thread's queue. Yielding moves it to the back.
         tokio::task::yield_now().await;
         turn
     }
-}
-
-/// Which slice of a call is next.
-#[derive(Debug, Clone, Copy)]
-enum NextSlice {
-    /// The first one of the call, or after a wait in the host. Most calls are short, so it passes the long ones of its
-    /// task.
-    First,
-    /// One that continues a computation.
-    Further,
 }
 
 impl Active {
@@ -220,23 +198,16 @@ impl CallTurns {
         Self { slices, held: None, waiting: None }
     }
 
-    /// Returns whether the next slice must wait for a turn. If not, it runs now.
-    pub(crate) fn must_wait(&mut self) -> bool {
-        if self.waiting.is_some() || self.held.is_some() {
-            return self.waiting.is_some();
-        }
-        let SharedSlices { turns, flow, in_host, .. } = &*self.slices.0;
-        if in_host.load(Ordering::Relaxed) || !self.slices.needs_turn() {
-            return false;
-        }
-        self.held = turns.overdraw(flow);
-        self.held.is_none()
+    /// Returns whether the next slice must wait for a turn.
+    pub(crate) fn must_wait(&self) -> bool {
+        let needs_turn = || !self.slices.0.in_host.load(Ordering::Relaxed) && self.slices.needs_turn();
+        self.waiting.is_some() || (self.held.is_none() && needs_turn())
     }
 
     /// Waits for the turn of the next slice.
     pub(crate) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.held.is_none() {
-            self.held = Some(ready!(self.poll_waiting(NextSlice::First, cx)));
+            self.held = Some(ready!(self.poll_waiting(cx)));
         }
         Poll::Ready(())
     }
@@ -253,7 +224,7 @@ impl CallTurns {
                 turns.crowd();
             }
             // Before the turn is released, so that this guest competes for it.
-            if let Poll::Ready(turn) = self.poll_waiting(NextSlice::Further, cx) {
+            if let Poll::Ready(turn) = self.poll_waiting(cx) {
                 next = Some(turn);
             }
         }
@@ -263,9 +234,9 @@ impl CallTurns {
         self.held = next;
     }
 
-    fn poll_waiting(&mut self, slice: NextSlice, cx: &mut Context<'_>) -> Poll<Turn> {
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         let SharedSlices { turns, flow, .. } = &*self.slices.0;
-        let wait = || Box::pin(turns.clone().wait(flow.clone(), slice)) as _;
+        let wait = || Box::pin(turns.clone().wait(flow.clone())) as _;
         let turn = ready!(self.waiting.get_or_insert_with(wait).as_mut().poll(cx));
         self.waiting = None;
         Poll::Ready(turn)
@@ -304,7 +275,7 @@ mod tests {
         assert!(turns.needs_turn(&of_b) && turns.needs_turn(&of_a));
         // A guest of `b` that computes for long asks for turns, and for nothing else.
         turns.0.exempt.store(address(&of_a), Ordering::Relaxed);
-        assert!(turns.clone().wait(of_b.clone(), NextSlice::Further).now_or_never().is_none());
+        assert!(turns.clone().wait(of_b.clone()).now_or_never().is_none());
         assert!(turns.needs_turn(&of_a), "the calls of a tenant overtake the long computations of another one");
         let long_ago = Instant::now().checked_sub(2 * ACTIVE).unwrap();
         {
@@ -321,7 +292,7 @@ mod tests {
         let flow = flow(&Tenant::new("a"), "it");
         assert!(!turns.needs_turn(&flow));
         let held = turns.0.permits.try_acquire(1);
-        let mut waiting = Box::pin(turns.clone().wait(flow.clone(), NextSlice::Further));
+        let mut waiting = Box::pin(turns.clone().wait(flow.clone()));
         assert!(waiting.as_mut().now_or_never().is_none());
         assert!(turns.needs_turn(&flow));
         drop((held, waiting));
@@ -352,9 +323,9 @@ mod tests {
     async fn a_guest_in_a_function_of_the_host_needs_no_turn_until_it_continues() {
         let turns = Turns::new(1, TICK);
         let flow = flow(&Tenant::new("a"), "it");
-        let mut outer = turns_of(&turns, &flow);
+        let outer = turns_of(&turns, &flow);
         keep_crowded(&turns);
-        assert!(outer.slices.needs_turn());
+        assert!(outer.must_wait());
         let slices = outer.slices.clone();
         let mut nested = Box::pin(slices.in_host(async {
             let mut nested = turns_of(&turns, &flow);
@@ -362,24 +333,8 @@ mod tests {
         }));
         assert!(nested.as_mut().now_or_never().is_none() && !outer.must_wait(), "the nested call waits, not the outer");
         assert!(nested.as_mut().now_or_never().is_none(), "the outer guest continues without a turn");
-        assert!(outer.slices.needs_turn() && outer.slices.0.is_over.load(Ordering::Relaxed));
+        assert!(outer.must_wait() && outer.slices.0.is_over.load(Ordering::Relaxed));
         assert!(nested.now_or_never().is_some());
-    }
-
-    /// It does not wait for the guest that has the only turn, but it is charged.
-    #[tokio::test]
-    async fn a_first_slice_does_not_wait_if_its_task_is_next() {
-        let turns = Turns::new(1, TICK);
-        let tenant = Tenant::new("a");
-        let (long, short) = (flow(&tenant, "long"), flow(&tenant, "short"));
-        keep_crowded(&turns);
-        let _computing = turns.0.permits.try_acquire(1).unwrap();
-        let mut next = Box::pin(turns.clone().wait(long.clone(), NextSlice::Further));
-        assert!(next.as_mut().now_or_never().is_none());
-        let mut call = turns_of(&turns, &short);
-        assert!(!call.must_wait() && call.held.is_some());
-        assert!(turns_of(&turns, &short).must_wait(), "a task runs more than it may be charged for");
-        assert!(turns_of(&turns, &long).must_wait(), "a call passes the calls of its own task that wait");
     }
 
     /// Plays slices of guests on one thread; each guest computes without end. Returns how many slices each got.

@@ -19,10 +19,6 @@ use round::Round;
 /// Fixed-point factor of virtual times, so that large weights lose no precision.
 const SCALE: u128 = 1 << 32;
 
-/// How many waiters that came before it an [early](FairQueue::push_early) waiter passes at most. So none waits for ever
-/// behind early ones.
-const PASSED: u64 = 64;
-
 /// Waiters of several flows, in the order in which they are served. Each operation takes logarithmic time. The memory is
 /// that of the waiters, and of one entry for each flow that was served lately.
 #[derive(Debug)]
@@ -33,16 +29,13 @@ pub struct FairQueue<T> {
 }
 
 /// The tasks of a tenant, each with its waiters in order.
-type Tasks<T> = Round<BTreeMap<Rank, (Flow, T)>>;
-
-/// The place among the waiters of a task: by the first number, and by the second one, which no other waiter has.
-type Rank = (u64, u64);
+type Tasks<T> = Round<BTreeMap<u64, (Flow, T)>>;
 
 /// The place of a waiter in a queue.
 #[derive(Debug)]
 pub struct Ticket {
     flow: Flow,
-    rank: Rank,
+    number: u64,
 }
 
 /// What a flow was charged when it was served.
@@ -62,46 +55,18 @@ impl<T> Default for FairQueue<T> {
 impl<T> FairQueue<T> {
     /// Appends a waiter; the waiters of one flow are served in this order.
     pub fn push(&mut self, flow: &Flow, waiter: T) -> Ticket {
-        self.insert(flow, waiter, 0)
-    }
-
-    /// Adds a waiter that passes those of its flow, but at most the last 64 that came. The order of the flows is the
-    /// same.
-    pub fn push_early(&mut self, flow: &Flow, waiter: T) -> Ticket {
-        self.insert(flow, waiter, PASSED)
-    }
-
-    fn insert(&mut self, flow: &Flow, waiter: T, passed: u64) -> Ticket {
         self.last_number += 1;
         self.len += 1;
-        let rank = (self.last_number.saturating_sub(passed), self.last_number);
-        self.tenants.join(flow.tenant().name()).join(flow.task()).insert(rank, (flow.clone(), waiter));
-        Ticket { flow: flow.clone(), rank }
-    }
-
-    /// Serves a caller of `flow` that has not waited, and charges the flow, if none of its callers waits and it would be
-    /// the next one to be served; otherwise `None`.
-    pub fn serve_at_once(&mut self, flow: &Flow, cost: u64) -> Option<Charge> {
-        let (tenant, task) = (flow.tenant().name(), flow.task());
-        let is_first = |tasks: &Tasks<T>| !tasks.waits(task) && tasks.would_be_first(task);
-        if !self.tenants.would_be_first(tenant) || !self.tenants.get(tenant).is_none_or(is_first) {
-            return None;
-        }
-        self.len += 1;
-        let tasks = self.tenants.join(tenant);
-        tasks.join(task);
-        tasks.charge(task, 0, of_task(cost));
-        let of_tenant = of_tenant(flow, cost);
-        self.tenants.charge(tenant, 0, of_tenant);
-        self.removed(flow);
-        Some(Charge { flow: flow.clone(), cost, of_tenant })
+        let number = self.last_number;
+        self.tenants.join(flow.tenant().name()).join(flow.task()).insert(number, (flow.clone(), waiter));
+        Ticket { flow: flow.clone(), number }
     }
 
     /// Removes a waiter; `None` if it was served already.
     pub fn remove(&mut self, ticket: &Ticket) -> Option<T> {
         let (tenant, task) = (ticket.flow.tenant().name(), ticket.flow.task());
         let waiters = self.tenants.get_mut(tenant)?.get_mut(task)?;
-        let (_, waiter) = waiters.remove(&ticket.rank)?;
+        let (_, waiter) = waiters.remove(&ticket.number)?;
         self.removed(&ticket.flow);
         Some(waiter)
     }

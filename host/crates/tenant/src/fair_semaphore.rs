@@ -52,9 +52,6 @@ struct Spending {
     cost: Option<u64>,
 }
 
-/// Adds a waiter to the queue.
-type Push = fn(&mut FairQueue<Waiter>, &Flow, Waiter) -> Ticket;
-
 /// Permits that are granted under the lock and sent after it is released.
 type Grants = Vec<(oneshot::Sender<FairPermit>, FairPermit)>;
 
@@ -79,27 +76,7 @@ impl FairSemaphore {
             return permit;
         }
         // Boxed, because most callers do not wait, and would have room for it in their futures.
-        Box::pin(self.wait(flow, units, FairQueue::push)).await
-    }
-
-    /// Like [`acquire`](Self::acquire), but passes callers of the same flow that wait already, at most the last 64.
-    pub async fn acquire_early(&self, flow: &Flow, units: usize) -> FairPermit {
-        let units = units.min(self.0.units);
-        if let Some(permit) = self.try_acquire(units) {
-            return permit;
-        }
-        Box::pin(self.wait(flow, units, FairQueue::push_early)).await
-    }
-
-    /// Charges a flow for one unit that it uses although none may be free, if none of its callers waits and it would get
-    /// the next one. So it has no more than its share in the end. The permit has no units.
-    pub fn overdraw(&self, flow: &Flow) -> Option<FairPermit> {
-        let charge = self.0.waiters.lock().serve_at_once(flow, self.0.unit_cost)?;
-        Some(FairPermit {
-            inner: Arc::clone(&self.0),
-            units: 0,
-            spending: Some(Box::new(Spending { charge, cost: None })),
-        })
+        Box::pin(self.wait(flow, units)).await
     }
 
     /// Takes `units` if they are free and no flow waits for any.
@@ -112,7 +89,7 @@ impl FairSemaphore {
     /// release.
     pub async fn take(&self, flow: &Flow, units: usize) -> usize {
         let units = units.min(self.0.units);
-        if self.0.try_take(units) { units } else { Box::pin(self.wait(flow, units, FairQueue::push)).await.forget() }
+        if self.0.try_take(units) { units } else { Box::pin(self.wait(flow, units)).await.forget() }
     }
 
     /// Releases units that were [taken](Self::take).
@@ -140,10 +117,10 @@ impl FairSemaphore {
         if self.is_waited_for() { self.0.waiters.lock().len() } else { 0 }
     }
 
-    async fn wait(&self, flow: &Flow, units: usize, push: Push) -> FairPermit {
+    async fn wait(&self, flow: &Flow, units: usize) -> FairPermit {
         loop {
             let (grant, granted) = oneshot::channel();
-            let (ticket, grants) = self.0.enqueue(flow, Waiter { units, grant }, push);
+            let (ticket, grants) = self.0.enqueue(flow, Waiter { units, grant });
             let mut waiting = Waiting { inner: &self.0, ticket: Some(ticket) };
             send(grants);
             if let Ok(permit) = granted.await {
@@ -183,9 +160,9 @@ impl Inner {
         self.state.try_update(Ordering::AcqRel, Ordering::Acquire, take).is_ok()
     }
 
-    fn enqueue(self: &Arc<Self>, flow: &Flow, waiter: Waiter, push: Push) -> (Ticket, Grants) {
+    fn enqueue(self: &Arc<Self>, flow: &Flow, waiter: Waiter) -> (Ticket, Grants) {
         let mut waiters = self.waiters.lock();
-        let ticket = push(&mut waiters, flow, waiter);
+        let ticket = waiters.push(flow, waiter);
         // Before the free units are read, so that every later release sees it.
         self.state.fetch_or(WAITED_FOR, Ordering::AcqRel);
         let grants = self.grant(&mut waiters);

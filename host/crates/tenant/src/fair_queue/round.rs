@@ -49,26 +49,6 @@ impl<C: Default> Round<C> {
         self.competitors.get_mut(name).map(|competitor| &mut competitor.content)
     }
 
-    /// Returns the content of a competitor that waits, or is remembered.
-    pub(super) fn get(&self, name: &Arc<str>) -> Option<&C> {
-        self.competitors.get(name).map(|competitor| &competitor.content)
-    }
-
-    /// Returns whether a competitor waits.
-    pub(super) fn waits(&self, name: &Arc<str>) -> bool {
-        self.competitors.get(name).is_some_and(|competitor| competitor.waits)
-    }
-
-    /// Returns whether no other competitor that waits would be served before this one if it waited.
-    pub(super) fn would_be_first(&self, name: &Arc<str>) -> bool {
-        let time = match self.competitors.get(name) {
-            Some(competitor) if competitor.waits => competitor.time,
-            Some(competitor) => competitor.time.max(self.now),
-            None => self.now,
-        };
-        self.waiting.first().is_none_or(|(first, _)| time <= *first)
-    }
-
     /// Returns the competitor that is served next.
     pub(super) fn first(&self) -> Option<(&Arc<str>, &C)> {
         let (_, name) = self.waiting.first()?;

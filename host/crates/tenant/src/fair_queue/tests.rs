@@ -149,13 +149,13 @@ proptest! {
                     prop_assert_eq!(next, Some((flow, number)));
                     let first = waiting.iter().position(|(of, _)| *of == flow);
                     let (_, ticket) = waiting.remove(first.expect("a waiter was served that had left"));
-                    prop_assert_eq!(ticket.rank.1, number, "a flow is not served in order");
+                    prop_assert_eq!(ticket.number, number, "a flow is not served in order");
                     prop_assert!(queue.remove(&ticket).is_none());
                     queue.correct(&charge, cost);
                 }
                 Step::GiveUp(which) if !waiting.is_empty() => {
                     let (flow, ticket) = waiting.remove(which % waiting.len());
-                    prop_assert_eq!(queue.remove(&ticket), Some((flow, ticket.rank.1)));
+                    prop_assert_eq!(queue.remove(&ticket), Some((flow, ticket.number)));
                 }
                 Step::GiveUp(_) => {}
                 Step::Weigh(tenant, weight) => tenants[tenant].set_weight(weight),
@@ -219,75 +219,4 @@ proptest! {
         }
         prop_assert!(waited <= 2 * others, "{waited} were served before the newcomer, of {others} tenants");
     }
-}
-
-#[test]
-fn an_early_waiter_passes_those_of_its_flow_and_no_others() {
-    let tenant = tenant(0, 100);
-    let flows = flows(&tenant, 2);
-    let mut queue = FairQueue::default();
-    queue.push(&flows[0], "long");
-    queue.push(&flows[0], "longer");
-    queue.push(&flows[1], "other");
-    queue.push_early(&flows[0], "early");
-    let order: Vec<_> = std::iter::from_fn(|| queue.pop(1).map(|(waiter, _)| waiter)).collect();
-    assert_eq!(order, ["early", "other", "long", "longer"]);
-}
-
-#[test]
-fn a_waiter_is_passed_by_a_bounded_number_of_early_ones() {
-    let tenant = tenant(0, 100);
-    let flow = &flows(&tenant, 1)[0];
-    let mut queue = FairQueue::default();
-    queue.push(flow, 0);
-    let mut passed = 0;
-    loop {
-        queue.push_early(flow, 1);
-        match queue.pop(1) {
-            Some((0, _)) => break,
-            _ => passed += 1,
-        }
-        assert!(passed <= PASSED, "a waiter starves behind early ones");
-    }
-    assert!(passed >= PASSED / 2, "{passed}");
-}
-
-#[test]
-fn only_the_next_flow_is_served_at_once_and_it_is_charged() {
-    let (a, b) = (tenant(0, 100), tenant(1, 100));
-    let (of_a, of_b) = (flows(&a, 2), flows(&b, 1));
-    let mut queue = FairQueue::default();
-    queue.push(&of_a[0], 0);
-    assert!(queue.serve_at_once(&of_a[0], 1).is_none(), "a caller passes the waiters of its own flow");
-    let charge = queue.serve_at_once(&of_b[0], 1).expect("nobody was charged yet");
-    assert!(queue.serve_at_once(&of_b[0], 1).is_none(), "a flow that was charged is next again");
-    assert!(queue.serve_at_once(&of_a[1], 1).is_some(), "another task of the tenant that is next");
-    assert_eq!((queue.len(), queue.pop(1).map(|(waiter, _)| waiter)), (1, Some(0)));
-    queue.correct(&charge, 10);
-    queue.push(&of_a[0], 0);
-    assert!(queue.serve_at_once(&of_b[0], 1).is_none(), "what it did cost is forgotten");
-    assert!(queue.is_empty() || queue.pop(1).is_some());
-}
-
-/// A flow of short calls, each of which is served at once whenever it is next, beside one that always waits.
-#[test]
-fn flows_that_are_served_at_once_have_no_more_than_their_share() {
-    let (short, long) = (tenant(0, 300), tenant(1, 100));
-    let (short, long) = (&flows(&short, 1)[0], &flows(&long, 1)[0]);
-    let mut queue = FairQueue::default();
-    queue.push(long, ());
-    let (mut of_short, mut of_long) = (0, 0);
-    for _ in 0..4_000 {
-        if let Some(charge) = queue.serve_at_once(short, 2_000) {
-            queue.correct(&charge, 50);
-            of_short += 50;
-        } else {
-            let ((), charge) = queue.pop(2_000).expect("it waits");
-            queue.correct(&charge, 2_000);
-            of_long += 2_000;
-            queue.push(long, ());
-        }
-    }
-    let share = f64::from(of_short) / f64::from(of_long);
-    assert!((share / 3.0 - 1.0).abs() < 0.05, "{of_short} and {of_long}");
 }
