@@ -39,8 +39,8 @@ pub(super) async fn send(client: &Client, url: &str, sender: Sender, request: &T
         sent = sent.header(*name, value);
     }
     if let Some(body) = &request.body {
-        let own = request.own(sender).unwrap_or("nobody");
-        sent = sent.header("content-type", "application/json").body(body.to_string().replace("OWN", own));
+        let tenant = request.tenant_of(sender).unwrap_or("nobody");
+        sent = sent.header("content-type", "application/json").body(body.to_string().replace("OWN", tenant));
     }
     within(&format!("{request:?}"), async {
         let answer = sent.send().await.unwrap_or_else(|error| panic!("{sender:?} {request:?}: {error:?}"));
@@ -72,7 +72,7 @@ impl Answer {
         if matches!(sender, Sender::Operator(_)) && about_all(sender, request) {
             return Vec::new();
         }
-        let own = request.own(sender);
+        let own = request.tenant_of(sender);
         let mut text = self.text();
         for sent in sent_texts(request) {
             text = text.replace(&sent, "");

@@ -117,7 +117,7 @@ impl Template {
     }
 
     /// Returns the tenant whose data an answer to this sender may have, and that it adds jobs for.
-    pub(super) fn own(&self, sender: Sender) -> Option<&str> {
+    pub(super) fn tenant_of(&self, sender: Sender) -> Option<&str> {
         let named = self.headers.iter().find(|(name, _)| *name == "saggar-tenant").map(|(_, value)| value.as_str());
         match sender {
             Sender::Operator(tenant) => named.or(tenant),

@@ -61,11 +61,11 @@ impl<T: Form> FromRequest<Service> for JsonBody<T> {
     }
 }
 
-/// Creates the empty room of a body for a task of `tenant`.
-fn room_of(of: Option<&RequestTenant>, task: &str, service: &Service) -> Room {
-    let charged = of.filter(|of| of.is_charged).map(|of| &of.tenant);
+/// Creates the empty room of a body for a task of this tenant.
+fn room_of(tenant: Option<&RequestTenant>, task: &str, service: &Service) -> Room {
+    let charged = tenant.filter(|of| of.is_charged).map(|of| &of.tenant);
     let of_tenant = charged.map(|tenant| TenantRoom::of(tenant, Quota::RequestBytes));
-    Room::of(Some(service.share_of(charged, of.map(|of| &*of.tenant), task)), of_tenant)
+    Room::of(Some(service.share_of(charged, tenant.map(|of| &*of.tenant), task)), of_tenant)
 }
 
 fn check_head(headers: &HeaderMap, max: usize) -> Result<(), Refusal> {

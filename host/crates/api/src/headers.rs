@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 /// Headers of routes that add jobs.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "only describes headers; the routes read them from a `HeaderMap`")]
+#[expect(dead_code, reason = "only describes headers; the routes read them with `JobHeaders`")]
 pub(crate) struct AddHeaders {
     /// While the store has a job of the task with this key, that job is returned instead of adding another one. Job number N of a
     /// batch, from 0, has the key `KEY/N` unless it has its own.
