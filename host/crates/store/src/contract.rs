@@ -359,10 +359,12 @@ pub trait TaskStore: Send + Sync + 'static {
     /// deferred callback that is not claimed is dropped with its job ([`Pruned::undelivered`]), as by
     /// [`prune`](Self::prune). Evicts jobs of this task while its own limit requires it, jobs of any task
     /// of its tenant while the tenant's quota does, and jobs of any task while the store's limit does, in each case
-    /// those that ended first. Evicts none if so many bytes can never be stored. Bounded by `most` as
-    /// [`prune`](Self::prune) is; [`Pruned::more`] says whether it stopped for that reason.
+    /// those that ended first; of a task's jobs that ended in the same millisecond, successes before failures. Evicts none if
+    /// so many bytes can never be stored. Bounded by `most` as [`prune`](Self::prune) is; [`Pruned::more`] says whether it
+    /// stopped for that reason.
     ///
-    /// Tests: `bounding::the_jobs_that_ended_first_are_evicted`, `bounding::unfinished_jobs_are_not_evicted`,
+    /// Tests: `bounding::the_jobs_that_ended_first_are_evicted`,
+    /// `bounding::of_jobs_that_ended_at_once_successes_are_evicted_first`, `bounding::unfinished_jobs_are_not_evicted`,
     /// `bounding::evicted_jobs_with_a_deferred_callback_are_counted`,
     /// `bounding::the_byte_limit_of_the_store_covers_all_tasks`, `tenants::room_is_made_among_the_jobs_of_the_tenant`.
     async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError>;

@@ -16,12 +16,6 @@ async fn plays_random_histories_with_deaths() {
     compare(&Files(Durability::Normal), &Plan::histories(60).with_deaths()).await;
 }
 
-/// In step 62, room is made in a task in which a success and a failure ended in the same millisecond.
-#[tokio::test]
-async fn makes_room_in_the_same_order_as_other_stores() {
-    compare(&Files(Durability::Normal), &many_histories().only(887)).await;
-}
-
 fn many_histories() -> Plan {
     Plan { steps: 120, ..Plan::histories(4_000) }
 }

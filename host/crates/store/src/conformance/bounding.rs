@@ -130,6 +130,18 @@ pub(super) async fn the_jobs_that_ended_first_are_evicted(locations: &dyn Locati
     assert_eq!(fixture.status(JobId(5)).await, Status::Success);
 }
 
+pub(super) async fn of_jobs_that_ended_at_once_successes_are_evicted_first(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules { keep_bytes: 1 << 20, size: 10, ..Rules::default() }).await;
+    for outcome in [Outcome::failure(FailureKind::Rejected, problem()), success()] {
+        fixture.add(large(1_000)).await;
+        let job = fixture.claim().await;
+        fixture.finish(&job, outcome).await;
+    }
+    let tight = Arc::new(Rules { keep_bytes: bytes(&fixture).await, ..(*fixture.rules).clone() });
+    let made = works(fixture.task.make_room(100, 100, &tight).await);
+    assert_eq!((made.jobs, kept_ids(&fixture).await), (1, vec![1]));
+}
+
 pub(super) async fn unfinished_jobs_are_not_evicted(locations: &dyn Locations) {
     let rules = Rules { success_handler: true, ..Rules::default() };
     let mut fixture = Fixture::new(locations, rules).await;

@@ -135,6 +135,7 @@ macro_rules! with_promises {
                 byte_counts_survive_a_restart,
                 adding_is_refused_beyond_keep_bytes,
                 the_jobs_that_ended_first_are_evicted,
+                of_jobs_that_ended_at_once_successes_are_evicted_first,
                 unfinished_jobs_are_not_evicted,
                 evicted_jobs_with_a_deferred_callback_are_counted,
                 the_byte_limit_of_the_store_covers_all_tasks,
