@@ -340,6 +340,22 @@ function swapBytes(key, version, bytes, options) {
   return swapped == null ? null : exact(swapped);
 }
 
+/** Whether the guest was built with componentize-js, which aborts it if it passes a negative number (ComponentizeJS#343). */
+const abortsAtNegativeNumbers = () => Boolean(globalThis.TextDecoder && !globalThis.process?.versions?.node);
+
+/** What `increment` of the host does, without passing the number to it. */
+function addBySwapping(key, by, ttlMs) {
+  for (;;) {
+    const entry = found(key);
+    const number = entry === undefined ? "0" : decode(entry.value);
+    if (!/^(0|-?[1-9][0-9]*)$/.test(number)) {
+      throw new Problem("not-a-number", `the value of the key \`${key}\` is not a whole number`);
+    }
+    const sum = exact(exact(number) + by);
+    if (swapBytes(key, entry?.version, encode(String(sum)), { ttlMs: entry ? entry.expiresInMs : ttlMs }) !== null) return sum;
+  }
+}
+
 /** The tenant's key-value store. Values are JSON. Every function throws a `Problem`. */
 export const kv = Object.freeze({
   get: (key) => kv.entry(key)?.value,
@@ -362,8 +378,9 @@ export const kv = Object.freeze({
     }
   },
   increment(key, by = 1, options = {}) {
-    const time = ttl(options);
-    return exact(ask(() => store.increment(text(key), exact(by), time)));
+    const [change, time] = [exact(by), ttl(options)];
+    if (change < 0 && abortsAtNegativeNumbers()) return addBySwapping(key, change, time);
+    return exact(ask(() => store.increment(text(key), change, time)));
   },
   remove(key, { version } = {}) {
     const expected = toVersion(version);
