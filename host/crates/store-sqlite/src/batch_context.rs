@@ -5,15 +5,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use saggar_job::{Run, Timestamp};
 
+use super::components::Components;
 use super::limits::Limits;
 use super::number::{JobNumber, TaskNumber, from_i64, millis, to_i64};
 use super::record::Orphan;
 use super::shared::Shared;
 use super::sync::Answer;
-use saggar_store::{Cost, Notification, Observer};
+use saggar_store::{Notification, Observer};
 
 const CLAIM_BYTES: usize = 24;
 
@@ -64,8 +65,8 @@ pub(super) struct BatchContext {
     pub(super) seq: u64,
     /// The batch in progress.
     pub(super) batch: Batch,
-    /// The numbers of components, by digest and deployment.
-    components: HashMap<(Arc<str>, u64), i64>,
+    /// The numbers of components.
+    pub(super) components: Components,
     claims: Vec<Orphan>,
     /// Running attempts, including those of a dead process.
     pub(super) running: usize,
@@ -91,7 +92,8 @@ impl BatchContext {
     /// Reads the state from the file. `claims`: how many are in it.
     pub(super) fn load(db: &Connection, seq: u64, claims: usize) -> rusqlite::Result<Self> {
         let last_batch = db.query_row("SELECT coalesce(max(batch), 0) FROM claims", [], |row| row.get(0))?;
-        Ok(Self { seq, last_batch, written_claims: claims, ..Self::default() })
+        let components = Components::load(db)?;
+        Ok(Self { seq, last_batch, written_claims: claims, components, ..Self::default() })
     }
 
     /// Reads all claims in the file; later claims of a job override earlier ones.
@@ -111,26 +113,6 @@ impl BatchContext {
             }
         }
         Ok(claims)
-    }
-
-    /// Returns the number of a component of a deployment, for rows.
-    pub(super) fn component(&mut self, db: &Connection, cost: &Cost) -> rusqlite::Result<i64> {
-        let key = (Arc::clone(&cost.digest), cost.deployment.unwrap_or(0));
-        if let Some(component) = self.components.get(&key) {
-            return Ok(*component);
-        }
-        let values = params![&*key.0, to_i64(key.1)];
-        let mut find = db.prepare_cached("SELECT component FROM components WHERE digest = ?1 AND deployment = ?2")?;
-        let component = match find.query_row(values, |row| row.get(0)).optional()? {
-            Some(component) => component,
-            None => {
-                let sql = "INSERT INTO components (digest, deployment) VALUES (?1, ?2)";
-                db.prepare_cached(sql)?.execute(values)?;
-                db.last_insert_rowid()
-            }
-        };
-        self.components.insert(key, component);
-        Ok(component)
     }
 
     pub(super) fn note_claim(&mut self, claim: Orphan) {

@@ -27,6 +27,7 @@ mod backup;
 mod batch_context;
 mod checkpoint;
 mod commit_loop;
+mod components;
 mod connect;
 mod deployments;
 mod details;

@@ -359,7 +359,7 @@ impl TaskTx<'_> {
         self.count_bytes(record.counted, record.bytes());
         record.counted = record.bytes();
         let cost = record.last.as_ref().and_then(|last| last.cost.as_ref());
-        let component = cost.map(|cost| self.batch_context.component(self.db, cost)).transpose()?;
+        let component = cost.map(|cost| self.batch_context.components.number(self.db, cost)).transpose()?;
         record.put(self.db, self.statements, component, is_new, self.limits)
     }
 

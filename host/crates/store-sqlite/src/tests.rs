@@ -19,6 +19,7 @@ use saggar_store::{
 use saggar_tenant::{Flow, Tenant};
 
 mod busy;
+mod components;
 mod conformance;
 mod disks;
 mod durable;

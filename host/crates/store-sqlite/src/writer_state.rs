@@ -181,6 +181,11 @@ impl<'c> WriterState<'c> {
         Ok(task)
     }
 
+    /// Removes some of the components that no job has any more, if they are many.
+    pub(super) fn sweep_components(&mut self) -> rusqlite::Result<()> {
+        self.batch_context.components.sweep(self.db, &self.limits)
+    }
+
     /// Undoes claims that did not reach their caller.
     pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<()> {
         if undo.batch.is_undone() {
