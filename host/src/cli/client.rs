@@ -310,7 +310,8 @@ pub(crate) struct TenantsArgs {
     /// The name of the tenant to show
     pub(crate) name: Option<String>,
 
-    /// Removes the data of this tenant, which must not be configured any more: its jobs with their logs, its deployments and its audit
+    /// Removes the data of this tenant, which must not be configured any more: its jobs with their logs and records, its key-value store,
+    /// its deployments and its audit
     #[arg(long, requires = "name")]
     pub(crate) remove: bool,
 

@@ -121,8 +121,8 @@ keys! {
 
     tokens: TokenList = TokenList;
     "token" "--token" "SAGGAR_TOKENS" [], "ROLE:SHA256" ["tokens", "auth", "http.token", "http.tokens"],
-    "Who may use the HTTP API: a role (admin, write or read), the SHA-256 of a token, and an optional name. \
-     Without tokens, every program on this machine may do everything.";
+    "Who may use the HTTP API: a role (operator, admin, write or read), the SHA-256 of a token, and an optional \
+     name. Without tokens, every program on this machine may do everything.";
 
     store: StoreLocation = StoreLocation;
     "store" "--store" "SAGGAR_STORE" [], "STORE" ["database", "db", "sqlite"],

@@ -49,9 +49,10 @@ impl Tenants {
         is_known.then(|| self.not_configured(tenant.into()))
     }
 
-    /// Removes data of a tenant that is not configured. After the first call its tasks, jobs, logs, events and deployments are gone;
-    /// each call also removes some of its audit. Call it until it returns that there is no more. The room in the store is
-    /// freed in the background, if need be after the next start. The call continues if the returned future is dropped.
+    /// Removes data of a tenant that is not configured. After the first call its tasks, jobs, logs, records, events, key-value
+    /// store, deployments and kept code are gone; each call also removes some of its audit. Call it until it returns that there
+    /// is no more. The room in the store is freed in the background, if need be after the next start. The call continues if
+    /// the returned future is dropped.
     pub async fn remove(&self, tenant: &str) -> Result<TenantRemoval, RemoveTenantError> {
         let (tenants, name) = (self.clone(), tenant.to_owned());
         // If it stopped in the middle, the queue would still have tasks that the store has not.
