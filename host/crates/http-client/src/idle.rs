@@ -50,6 +50,12 @@ impl Server {
     }
 }
 
+impl Kept {
+    fn is_fresh(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) < MAX_IDLE
+    }
+}
+
 impl IdleConnections {
     pub(crate) fn new(total: IdleTotal) -> Self {
         Self { kept: Mutex::default(), total }
@@ -60,7 +66,8 @@ impl IdleConnections {
     pub(crate) fn take(&self, target: &Target, allows: impl Fn(std::net::IpAddr) -> bool) -> Option<Connection> {
         let server = Server::of(target);
         let mut kept = self.kept.lock();
-        kept.retain(|one| one.since.elapsed() < MAX_IDLE);
+        let now = Instant::now();
+        kept.retain(|one| one.is_fresh(now));
         loop {
             let fits = |one: &Kept| one.server == server && allows(one.connection.address());
             let at = kept.iter().rposition(fits)?;
@@ -71,15 +78,21 @@ impl IdleConnections {
         }
     }
 
+    /// Closes the connections that were kept for too long at `now`, and those that their servers have closed.
+    pub(crate) fn close_stale(&self, now: Instant) {
+        self.kept.lock().retain_mut(|one| one.is_fresh(now) && !one.connection.is_dead());
+    }
+
     /// Keeps a connection for later requests.
     pub(crate) fn put(&self, target: &Target, connection: Connection) {
         let mut kept = self.kept.lock();
-        kept.retain(|one| one.since.elapsed() < MAX_IDLE);
+        let now = Instant::now();
+        kept.retain(|one| one.is_fresh(now));
         if kept.len() >= MAX_OF_TENANT {
             kept.remove(0);
         }
         if let Some(counted) = self.total.count() {
-            kept.push(Kept { server: Server::of(target), connection, since: Instant::now(), _counted: counted });
+            kept.push(Kept { server: Server::of(target), connection, since: now, _counted: counted });
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -53,6 +54,12 @@ impl TenantHttp {
     /// Replaces the values of its secrets.
     pub fn set_secrets(&self, secrets: Secrets) {
         self.secrets.store(Arc::new(secrets));
+    }
+
+    /// Closes the connections that were kept for 15 seconds at `now`, and those that their servers have closed. To be called
+    /// now and then: other tenants could not keep any if a tenant without requests kept all that a host may keep.
+    pub fn close_idle(&self, now: Instant) {
+        self.idle.close_stale(now);
     }
 
     /// Makes an exchange for a call of `task`, which has `granted` in force.

@@ -1,8 +1,8 @@
 //! Periodic maintenance: removes ended jobs whose retention is over, and entries of the key-value store that have expired, in
-//! small steps.
+//! small steps; closes connections that were kept for later requests of guests.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use saggar_queue::{Pruned, Queue};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,9 @@ pub(crate) async fn run(runtime: Arc<Runtime>) {
             biased;
             () = runtime.stop.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {
+                if let Some(http) = runtime.http.get() {
+                    http.close_idle(Instant::now());
+                }
                 prune(&runtime.queue, runtime.tenant.name(), &runtime.stop).await;
                 remove_expired(&runtime).await;
             }

@@ -1,5 +1,7 @@
 //! Connections are used again: by the same tenant only, and only for tasks that may reach their address.
 
+use std::time::{Duration, Instant};
+
 use saggar_http_client::HttpErrorKind;
 
 use crate::fixture::{Client, exchange, granted, local, request};
@@ -64,6 +66,19 @@ async fn a_closed_connection_is_replaced() {
         let response = client.get(&url).await.map(|response| response.body);
         assert_eq!(response, Ok(number.to_string().into()));
     }
+}
+
+/// A tenant without requests keeps no connections, which count among those of all tenants.
+#[tokio::test]
+async fn a_connection_is_not_kept_for_long() {
+    let server = numbered().await;
+    let client = Client::new();
+    let url = server.url("http", "127.0.0.1", "/");
+    assert_eq!(client.get(&url).await.map(|response| response.body), Ok("0".into()));
+    client.http.close_idle(Instant::now());
+    assert_eq!(client.get(&url).await.map(|response| response.body), Ok("0".into()));
+    client.http.close_idle(Instant::now() + Duration::from_secs(15));
+    assert_eq!(client.get(&url).await.map(|response| response.body), Ok("1".into()));
 }
 
 /// A response that failed leaves a connection in an unknown state.
