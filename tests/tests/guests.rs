@@ -35,6 +35,13 @@ async fn echo() {
     assert_eq!(answer(built::ECHO, json!(["ünï", 2.5, null])).await, json!(["ünï", 2.5, null]));
 }
 
+/// The bits are the same on every machine, so that a replay anywhere has the same memory.
+#[tokio::test]
+async fn nans() {
+    let double = "7ff8000000000000";
+    assert_eq!(answer(built::NANS, json!([])).await, json!([double, double, double, double, "7fc00000"]));
+}
+
 #[tokio::test]
 async fn progress() {
     assert_eq!(answer(built::PROGRESS, json!([3, "baking"])).await, json!({ "id": 1, "word": "baking" }));

@@ -21,7 +21,8 @@ async fn a_guest_cannot_read_a_secret_back() {
     let origin = url.trim_end_matches('/');
     let mut granted = grants(&[origin], &["127.0.0.1"]);
     granted.secrets.push(secret("it", origin, "authorization"));
-    let stage = Stage::start_as(&json!({ "sandbox": { "http": [origin], "secrets": ["it"] } }), granted).await;
+    let sandbox = json!({ "http": [origin], "secrets": ["it"], "record": "all" });
+    let stage = Stage::start_as(&json!({ "sandbox": sandbox }), granted).await;
     for (id, way) in (1..).zip(WAYS) {
         let answer = stage.get_with(way, &url, "authorization", "Bearer $SECRET.it").await;
         let sent = server.received();
@@ -30,6 +31,9 @@ async fn a_guest_cannot_read_a_secret_back() {
         assert!(!shown.contains("0123456789") && shown.matches("Bearer $SECRET.it").count() == 2, "{way}: {shown}");
         let everything = format!("{:?} {:?}", stage.host.job("fetch", id).await, stage.host.log("fetch", id).await);
         assert!(!everything.contains("0123456789"), "{way}: {everything}");
+        let record = stage.host.inner().record("fetch", id, None).await.expect("a lookup").expect("a record");
+        let has = |text: &[u8]| record.windows(text.len()).any(|part| part == text);
+        assert!(has(b"$SECRET.it") && !has(b"0123456789"), "{way}: the record");
     }
     stage.host.shutdown().await;
 }
