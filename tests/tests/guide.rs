@@ -33,6 +33,7 @@ mod guide {
         testing: "testing.md",
         reloading: "reloading.md",
         errors: "errors.md",
+        replaying: "replaying.md",
         limits: "limits.md",
         handlers: "handlers.md",
         adding_jobs: "adding-jobs.md",
