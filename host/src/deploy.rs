@@ -98,7 +98,20 @@ impl Host {
                 tracing::warn!(%digest, %error, "code is not kept for a rollback");
             }
         }
+        // The bound may be lower than that of the last process, which may also have died while it wrote a version.
+        if cause == DeploymentCause::Start
+            && let Err(error) = self.evict_versions().await
+        {
+            tracing::warn!(%error, "code beyond `keep_versions` is not removed");
+        }
         Ok(number)
+    }
+
+    /// Removes kept code beyond the bound.
+    async fn evict_versions(&self) -> Result<(), StoreError> {
+        let store = self.queue.store().deployments();
+        while store.evict(self.tenant_name(), self.keep_versions).await? {}
+        Ok(())
     }
 
     /// Appends a deployment after the `last` one.
@@ -123,8 +136,7 @@ impl Host {
             return Ok(());
         };
         store.keep(tenant, Version { digest: digest.clone(), bytes: bytes.into() }).await?;
-        while store.evict(tenant, self.keep_versions).await? {}
-        Ok(())
+        self.evict_versions().await
     }
 
     /// Records the deployment of the app with which the host has started, unless a reload has replaced it; returns whether

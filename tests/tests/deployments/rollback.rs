@@ -119,6 +119,28 @@ async fn the_code_that_runs_is_kept_longest() {
     server.stop();
 }
 
+/// Also if no code changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lower_bound_of_kept_code_applies_from_the_next_start() {
+    let app = App::new().script("it", &script(1)).task("say", &json!({ "process": "scripts.it.run" }));
+    let server = serve(&app);
+    write_script(&app, 2);
+    assert_eq!(done(&server, "/v1/reload").await, 2);
+    let kept = async |server: &Server| -> Vec<bool> {
+        deployments(server).await.iter().map(|one| code(one, "scripts.it")["kept"] == true).collect()
+    };
+    assert_eq!(kept(&server).await, [true, true]);
+    server.stop();
+    // An archive of the script takes about 95 bytes.
+    for (most, expected) in [("150", [true, false]), ("0", [false, false])] {
+        let server = Server::start(&app, &["--keep-versions", most]);
+        // It begins when the deployment of the start is recorded.
+        assert_eq!(done(&server, "/v1/reload").await, 2);
+        assert_eq!(kept(&server).await, expected, "{most}");
+        server.stop();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_can_be_rolled_back_after_its_file_was_removed_or_broken() {
     let app = App::new().simple_task("echo", guests::ECHO);
