@@ -58,3 +58,32 @@ async fn masked_arguments_and_tasks_without_records() {
     assert!(record(&host, "off", id).await.is_none());
     host.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_of_the_attempts_is_recorded() {
+    let task = json!({ "process": "plugins.echo", "sandbox": { "record": 0.5 } });
+    let host = TestHost::start(App::new().plugin("echo", guests::ECHO).task("echo", &task)).await;
+    let mut recorded = 0;
+    for number in 0..100 {
+        let id = host.add("echo", json!([number])).await;
+        host.end("echo", id).await;
+        recorded += u32::from(record(&host, "echo", id).await.is_some());
+    }
+    // Which attempts these are depends on their ids only.
+    assert!((25..=75).contains(&recorded), "{recorded} of 100");
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_asks_for_too_much_has_no_record() {
+    let task = json!({ "process": "plugins.empty", "sandbox": { "record": "all" } });
+    let host = TestHost::start(App::new().plugin("empty", guests::EMPTY).task("empty", &task)).await;
+    let large = host.add("empty", json!(["x".repeat((4 << 20) - 4)])).await;
+    host.end("empty", large).await;
+    assert!(record(&host, "empty", large).await.is_none(), "the arguments alone have 4 MiB");
+    let small = host.add("empty", json!(["x"])).await;
+    host.end("empty", small).await;
+    let kept = record(&host, "empty", small).await.expect("a record");
+    assert_eq!(kept.calls.len(), 1, "the instance of the large job was replaced");
+    host.shutdown().await;
+}
