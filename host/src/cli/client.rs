@@ -190,7 +190,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
 
-    /// Only jobs whose progress message or problem contains this text
+    /// Only jobs with this text in their progress, problem or reason, or in what they wait for
     #[arg(long)]
     pub(crate) text: Option<String>,
 

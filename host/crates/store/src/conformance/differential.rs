@@ -193,7 +193,8 @@ impl History {
             query.status = self.chance.choice(saggar_job::Status::ALL);
         }
         if self.chance.u8(0..4) == 0 {
-            query.text = self.chance.choice(["half", "odd", "o", ""]).map(Into::into);
+            query.text = self.chance.choice(["half", "odd", "o", "", "delayed", "ready", "ing"]).map(Into::into);
+            query.now = self.now;
         }
         if self.chance.u8(0..4) == 0 {
             query.added_from = Some(Timestamp(self.now.0.saturating_sub(self.chance.u64(0..200))));

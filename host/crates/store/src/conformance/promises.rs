@@ -162,6 +162,7 @@ macro_rules! with_promises {
                 a_list_is_in_the_order_of_adding,
                 a_list_can_be_filtered,
                 a_running_job_is_found_by_its_live_progress,
+                a_job_is_found_by_the_word_for_its_wait_or_its_cancellation,
                 pages_stay_consistent_when_jobs_change_between_them,
                 a_tenant_sees_all_its_tasks_and_no_others,
                 cursors_do_not_count_the_jobs_of_other_tenants,

@@ -116,7 +116,8 @@ pub trait Store: KvStore + Send + Sync + 'static {
     /// call. A read: it changes nothing, and blocks no step for longer than it takes to examine a few hundred jobs.
     ///
     /// Tests: `listing::pages_stay_consistent_when_jobs_change_between_them`,
-    /// `listing::a_list_shows_the_state_of_jobs`, `listing::a_running_job_is_found_by_its_live_progress`.
+    /// `listing::a_list_shows_the_state_of_jobs`, `listing::a_running_job_is_found_by_its_live_progress`,
+    /// `listing::a_job_is_found_by_the_word_for_its_wait_or_its_cancellation`.
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError>;
 
     /// Limits the total bytes of the jobs of all tasks, which are not limited without it. They are counted like those
