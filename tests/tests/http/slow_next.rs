@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use saggar_tests::memory::Growth;
 use saggar_tests::raw::RawAnswer;
 use saggar_tests::server::Server;
+use serde_json::json;
 
 use super::stage::{app, serve};
 
@@ -59,6 +60,36 @@ fn batches_for_a_slow_task_do_not_block_other_tasks() {
         }
     });
     assert_eq!(post(&server, "/v1/tasks/keys/jobs/batch", &large).status, 201, "the memory was released");
+    server.stop();
+}
+
+/// Each id takes 1.5 s, so a batch of 60 cannot get its ids in the 30 s that an addition has. The deadline includes the
+/// time that it waits for calls of `next` for another batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_whose_ids_take_too_long_is_refused_at_its_deadline() {
+    const DEADLINE: Duration = Duration::from_secs(30);
+    let server = serve();
+    let jobs = json!({ "jobs": vec![json!({}); 60] });
+    let began = Instant::now();
+    let timed = async || {
+        let refused = server.post("/v1/tasks/unhurried/jobs/batch", &jobs).await;
+        (refused, began.elapsed())
+    };
+    let (first, second) = tokio::join!(timed(), timed());
+    let mut all_given = 0;
+    for (refused, took) in [first, second] {
+        assert_eq!((refused.status, refused.code()), (503, "next-timeout"), "{refused:?}");
+        assert_eq!(refused.headers["retry-after"], "5", "{refused:?}");
+        assert!((DEADLINE..DEADLINE + DEADLINE / 2).contains(&took), "refused after {took:?}");
+        let detail = refused.body["detail"].as_str().expect("a detail");
+        let given = detail.strip_prefix("the task's `event.next` handler gave ").and_then(|rest| rest.split_once(' '));
+        let (given, rest) = given.unwrap_or_else(|| panic!("{detail}"));
+        assert!(rest.starts_with("of 60 ids within 30 s; add fewer jobs at a time"), "{detail}");
+        all_given += given.parse::<u64>().expect("a number");
+    }
+    // One handler works for both batches: at most 20 ids in 30 s, and a few more at the end.
+    assert!((1..=22).contains(&all_given), "{all_given} ids");
+    assert_eq!(server.get("/v1/tasks/unhurried").await.body["counts"]["added"], 0, "a refused batch adds nothing");
     server.stop();
 }
 
