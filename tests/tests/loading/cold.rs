@@ -103,7 +103,7 @@ async fn jobs_that_wait_for_a_plugin_run_when_it_is_compiled() {
 /// Clients are refused after 5 s; a guest would have to give up its attempt.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_adds_a_job_waits_for_the_plugin_of_its_id() {
-    let app = cold_app(100).simple_task("adder", guests::ADDER);
+    let app = cold_app(200).simple_task("adder", guests::ADDER);
     let cache = tempfile::tempdir().expect("a directory");
     let mut serve = command();
     serve.arg("serve").arg(app.path()).args(["--store", "memory", "--cache-dir"]).arg(cache.path());
