@@ -329,8 +329,9 @@ pub trait TaskStore: Send + Sync + 'static {
     async fn recording(&self, id: JobId, run: Option<Run>) -> Result<Option<Recording>, StoreError>;
 
     /// Returns at most `most` recordings of the task, the last stored first; with `before` only those with a lower number.
+    /// Clients see the numbers, so they do not tell how many recordings other tenants store.
     ///
-    /// Tests: `recordings::recordings_are_listed_in_pages`.
+    /// Tests: `recordings::recordings_are_listed_in_pages`, `recordings::numbers_do_not_count_the_recordings_of_others`.
     async fn recordings(&self, before: Option<u64>, most: usize) -> Result<Vec<ListedRecording>, StoreError>;
 
     /// Removes jobs whose retention is over at `now`, with all that is stored of them. A job with callbacks that are

@@ -13,16 +13,17 @@ impl TaskTx<'_> {
     pub(in super::super) fn keep_recording(&mut self, id: JobId, run: Run, bytes: &[u8]) -> rusqlite::Result<()> {
         let Some(job) = self.find_number(id)? else { return Ok(()) };
         self.batch_context.must_sync();
-        let mut counts = self.recording_counts()?;
+        let (mut counts, last) = self.recording_counts()?;
         let replaced = "DELETE FROM recordings WHERE job = ?1 AND run = ?2 RETURNING octet_length(bytes)";
         for bytes in removed(self.db, replaced, params![job.0, to_i64(run.0)])? {
             counts.remove(bytes);
         }
-        let sql = "INSERT INTO recordings (task, job, run, bytes) VALUES (?1, ?2, ?3, ?4)";
-        self.db.prepare_cached(sql)?.execute(params![self.state.task.0, job.0, to_i64(run.0), bytes])?;
+        let sql = "INSERT INTO recordings (task, recording, job, run, bytes) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let values = params![self.state.task.0, last + 1, job.0, to_i64(run.0), bytes];
+        self.db.prepare_cached(sql)?.execute(values)?;
         counts.add(bytes.len());
-        let oldest = "DELETE FROM recordings WHERE recording = \
-             (SELECT recording FROM recordings WHERE task = ?1 ORDER BY recording LIMIT 1) RETURNING octet_length(bytes)";
+        let oldest = "DELETE FROM recordings WHERE task = ?1 AND recording = \
+             (SELECT min(recording) FROM recordings WHERE task = ?1) RETURNING octet_length(bytes)";
         while counts.exceeds_limits() {
             let found = removed(self.db, oldest, params![self.state.task.0])?;
             if found.is_empty() {
@@ -30,7 +31,7 @@ impl TaskTx<'_> {
             }
             found.into_iter().for_each(|bytes| counts.remove(bytes));
         }
-        self.put_recording_counts(counts)?;
+        self.put_recording_counts(counts, last + 1)?;
         self.mark_recorded(id, job)
     }
 
@@ -41,9 +42,9 @@ impl TaskTx<'_> {
         if found.is_empty() {
             return Ok(0);
         }
-        let mut counts = self.recording_counts()?;
+        let (mut counts, last) = self.recording_counts()?;
         found.iter().for_each(|bytes| counts.remove(*bytes));
-        self.put_recording_counts(counts)?;
+        self.put_recording_counts(counts, last)?;
         Ok(found.iter().map(|bytes| *bytes as u64).sum())
     }
 
@@ -58,19 +59,21 @@ impl TaskTx<'_> {
         statement.execute(params![job.0, HAS_RECORDINGS]).map(drop)
     }
 
-    fn recording_counts(&self) -> rusqlite::Result<RecordingCounts> {
-        let sql = "SELECT recordings, bytes FROM recording_counts WHERE task = ?1";
+    /// Returns the counts, and the highest number that a recording of the task ever had.
+    fn recording_counts(&self) -> rusqlite::Result<(RecordingCounts, i64)> {
+        let sql = "SELECT recordings, bytes, last FROM recording_counts WHERE task = ?1";
         let mut statement = self.db.prepare_cached(sql)?;
         let found = statement.query_row([self.state.task.0], |row| {
-            Ok(RecordingCounts { recordings: from_i64(row.get(0)?), bytes: from_i64(row.get(1)?) })
+            let counts = RecordingCounts { recordings: from_i64(row.get(0)?), bytes: from_i64(row.get(1)?) };
+            Ok((counts, row.get(2)?))
         });
         Ok(found.optional()?.unwrap_or_default())
     }
 
-    fn put_recording_counts(&self, counts: RecordingCounts) -> rusqlite::Result<()> {
-        let sql = "INSERT OR REPLACE INTO recording_counts VALUES (?1, ?2, ?3)";
+    fn put_recording_counts(&self, counts: RecordingCounts, last: i64) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO recording_counts VALUES (?1, ?2, ?3, ?4)";
         let RecordingCounts { recordings, bytes } = counts;
-        let values = params![self.state.task.0, to_i64(recordings), to_i64(bytes)];
+        let values = params![self.state.task.0, to_i64(recordings), to_i64(bytes), last];
         self.db.prepare_cached(sql)?.execute(values).map(drop)
     }
 }

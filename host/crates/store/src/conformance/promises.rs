@@ -129,6 +129,7 @@ macro_rules! with_promises {
                 the_oldest_recordings_of_a_task_are_removed,
                 pruning_counts_recordings_as_work,
                 recordings_are_listed_in_pages,
+                numbers_do_not_count_the_recordings_of_others,
             }
             bounding {
                 bytes_are_counted_and_freed,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, Run};
+use saggar_job::{JobId, Run, TaskKey};
 
 use super::{Fixture, Locations, some, success, works};
 use crate::{Change, NewJob, Pruned, Recording, RecordingCounts, Retention, Rules};
@@ -106,4 +106,30 @@ pub(super) async fn recordings_are_listed_in_pages(locations: &dyn Locations) {
     assert!(works(fixture.task.recordings(Some(all[2].number), 2).await).is_empty());
     works(fixture.task.change(ids[0], Change::Delete, &fixture.rules, fixture.now).await);
     assert_eq!(works(fixture.task.recordings(None, 9).await), all[..1]);
+}
+
+pub(super) async fn numbers_do_not_count_the_recordings_of_others(locations: &dyn Locations) {
+    const OTHERS: u64 = 20;
+    let mut fixture = Fixture::new(locations, Rules::default()).await;
+    let key = TaskKey::new("else", "bench");
+    let other = works(fixture.store.open(&key, &fixture.rules, fixture.now, Arc::new(())).await);
+    let of_other = works(other.add(vec![NewJob::new("[]")], &fixture.rules, fixture.now).await)[0].id;
+    let mut numbers = Vec::new();
+    for round in 0..2 {
+        for run in 1..=OTHERS {
+            works(other.keep_recording(of_other, Run(round * OTHERS + run), bytes("x")).await);
+        }
+        let id = fixture.add(NewJob::new("[]")).await;
+        works(fixture.task.keep_recording(id, Run(1), bytes("x")).await);
+        numbers.extend(works(fixture.task.recordings(None, 9).await).iter().map(|one| one.number));
+        works(fixture.task.change(id, Change::Delete, &fixture.rules, fixture.now).await);
+    }
+    drop(other);
+    fixture = fixture.die().await;
+    let id = fixture.add(NewJob::new("[]")).await;
+    works(fixture.task.keep_recording(id, Run(1), bytes("x")).await);
+    numbers.extend(works(fixture.task.recordings(None, 9).await).iter().map(|one| one.number));
+    assert_eq!(numbers.len(), 3);
+    assert!(numbers[0] < numbers[1] && numbers[1] < numbers[2], "no number is assigned again: {numbers:?}");
+    assert!(numbers[2] < OTHERS, "{numbers:?}");
 }

@@ -16,7 +16,8 @@ pub struct Recording {
 /// A stored recording in a list, without its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListedRecording {
-    /// Its place in the order of storing: greater than those of all earlier ones of the task.
+    /// Its place in the order of storing: greater than those of all earlier ones of the task, and independent of those of other
+    /// tasks.
     pub number: u64,
     /// The job.
     pub id: JobId,
