@@ -9,7 +9,7 @@ use saggar_store::{Needs, Pruned};
 
 /// Statements that find the first long texts of a task's jobs, whose numbers are from ?1 to ?2, with their bytes, at most ?3;
 /// and that delete those of the jobs from ?1 to ?2.
-const LONG_TEXTS: [[&str; 2]; 4] = [
+const LONG_TEXTS: [[&str; 2]; 3] = [
     [
         "SELECT job, coalesce(octet_length(details), 0) FROM details WHERE job BETWEEN ?1 AND ?2 ORDER BY job LIMIT ?3",
         "DELETE FROM details WHERE job BETWEEN ?1 AND ?2",
@@ -22,10 +22,12 @@ const LONG_TEXTS: [[&str; 2]; 4] = [
         "SELECT job, octet_length(text) FROM long_responses WHERE job BETWEEN ?1 AND ?2 ORDER BY job LIMIT ?3",
         "DELETE FROM long_responses WHERE job BETWEEN ?1 AND ?2",
     ],
-    [
-        "SELECT job, octet_length(bytes) FROM recordings WHERE job BETWEEN ?1 AND ?2 ORDER BY job LIMIT ?3",
-        "DELETE FROM recordings WHERE job BETWEEN ?1 AND ?2",
-    ],
+];
+
+/// The same for the recordings of the task ?1, by their own numbers, because a job can have many.
+const RECORDINGS: [&str; 2] = [
+    "SELECT recording, octet_length(bytes) FROM recordings WHERE task = ?1 AND recording <= ?2 ORDER BY recording LIMIT ?3",
+    "DELETE FROM recordings WHERE task = ?1 AND recording <= ?2",
 ];
 
 /// Statements that delete some rows of a task's jobs, whose numbers are from ?1 to ?2; at most ?3 rows. The jobs are
@@ -94,6 +96,8 @@ impl WriterState<'_> {
         for [find, delete] in LONG_TEXTS {
             left = left.saturating_sub(self.free_texts(find, delete, (from, to - 1), left)?);
         }
+        let [find, delete] = RECORDINGS;
+        left = left.saturating_sub(self.free_texts(find, delete, (task.0, i64::MAX), left)?);
         for sql in OF_JOBS {
             let deleted = self.db.prepare_cached(sql)?.execute(params![from, to - 1, left as i64])?;
             left = left.saturating_sub(deleted);
@@ -111,8 +115,8 @@ impl WriterState<'_> {
         Ok(found.is_some() || kv_rows::has_removed(self.db)?)
     }
 
-    /// Deletes the first long texts of the jobs with these numbers, until that was as much work as `left` rows; returns the
-    /// work. SQLite reads every page of a text to free it.
+    /// Deletes the first long texts that `find` returns for these numbers, until that was as much work as `left` rows; returns
+    /// the work. SQLite reads every page of a text to free it.
     fn free_texts(&self, find: &str, delete: &str, (from, to): (i64, i64), left: usize) -> rusqlite::Result<usize> {
         let (mut work, mut last) = (0, None);
         let mut statement = self.db.prepare_cached(find)?;
