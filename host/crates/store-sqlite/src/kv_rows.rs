@@ -14,6 +14,9 @@ use super::number::{from_i64, from_millis, millis, to_i64};
 const FIRST_EXPIRED: &str = "SELECT key, octet_length(value) FROM kv WHERE space = ?1 AND expires_at <= ?2 \
      ORDER BY expires_at, key LIMIT 1";
 
+/// Bytes of the longest number that can be incremented, -2^63. No other change needs the value that it replaces.
+const LONGEST_NUMBER: i64 = 20;
+
 /// Returns an entry.
 pub(super) fn get(db: &Connection, tenant: &str, key: &str, now: Timestamp) -> rusqlite::Result<Option<KvEntry>> {
     let sql = "SELECT value, version, expires_at FROM kv \
@@ -165,14 +168,15 @@ impl<'c> KvSpace<'c> {
         now: Timestamp,
     ) -> rusqlite::Result<Result<KvAnswer, KvRefusal>> {
         let mut before = self.entry(key)?;
-        if before.as_ref().is_some_and(|stored| !stored.is_live(now)) {
-            self.remove(key, before.take().map_or(0, |stored| stored.value.len()))?;
+        if let Some((_, bytes)) = before.take_if(|(stored, _)| !stored.is_live(now)) {
+            self.remove(key, bytes)?;
         }
-        let KvPlan { effect, answer } = match plan(change, before.as_ref(), self.last_version + 1, now) {
+        let stored = before.as_ref().map(|(stored, _)| stored);
+        let KvPlan { effect, answer } = match plan(change, stored, self.last_version + 1, now) {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let before = before.map(|stored| stored.value.len());
+        let before = before.map(|(_, bytes)| bytes);
         match effect {
             KvEffect::None => {}
             KvEffect::Remove => self.remove(key, before.unwrap_or_default())?,
@@ -187,9 +191,13 @@ impl<'c> KvSpace<'c> {
         Ok(Ok(answer))
     }
 
-    fn entry(&self, key: &str) -> rusqlite::Result<Option<KvStored>> {
-        let sql = "SELECT value, version, expires_at FROM kv WHERE space = ?1 AND key = ?2";
-        self.db.prepare_cached(sql)?.query_row(params![self.number, key], stored).optional()
+    /// Returns an entry and the bytes of its value. A value that is longer than a number is not read and is empty here, so that
+    /// changes which find long values do not take more of the writer than their callers are charged.
+    fn entry(&self, key: &str) -> rusqlite::Result<Option<(KvStored, usize)>> {
+        let sql = "SELECT CASE WHEN octet_length(value) <= ?3 THEN value ELSE x'' END, version, expires_at, \
+                   octet_length(value) FROM kv WHERE space = ?1 AND key = ?2";
+        let read = |row: &Row<'_>| Ok((stored(row)?, usize::try_from(row.get::<_, i64>(3)?).unwrap_or(usize::MAX)));
+        self.db.prepare_cached(sql)?.query_row(params![self.number, key, LONGEST_NUMBER], read).optional()
     }
 
     /// Returns the usage after a value of `before` bytes is replaced with one of `after`; removes expired entries if there is

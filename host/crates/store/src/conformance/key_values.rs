@@ -139,8 +139,14 @@ pub(super) async fn numbers_are_incremented(locations: &dyn Locations) {
     assert_eq!(tenant.value("n").await.as_deref(), Some("-3"));
     tenant.set("n", &i64::MAX.to_string()).await;
     assert_eq!(tenant.refusal("n", increment(1)).await, KvRefusal::Overflow { number: i64::MAX, by: 1 });
-    tenant.set("n", "1.5").await;
-    assert_eq!(tenant.refusal("n", increment(1)).await, KvRefusal::NotANumber);
+    tenant.set("n", &i64::MIN.to_string()).await;
+    assert_eq!(tenant.refusal("n", increment(-1)).await, KvRefusal::Overflow { number: i64::MIN, by: -1 });
+    assert_eq!(works(tenant.change("n", increment(1)).await), KvAnswer::Number(i64::MIN + 1));
+    let long = "1".repeat(100_000);
+    for text in ["", "000000000000000000001", long.as_str(), "1.5"] {
+        tenant.set("n", text).await;
+        assert_eq!(tenant.refusal("n", increment(1)).await, KvRefusal::NotANumber);
+    }
     assert_eq!(tenant.value("n").await.as_deref(), Some("1.5"), "nothing was changed");
     // Only the increment that creates the entry says when it expires.
     for _ in 0..2 {
