@@ -124,7 +124,8 @@ impl Store for MemoryStore {
     }
 
     async fn remove_tenant(&self, tenant: &str) -> Result<u64, StoreError> {
-        self.kv.lock().remove(tenant);
+        let entries = self.kv.lock().remove(tenant);
+        drop(entries);
         let removed: Vec<_> = self.tasks.lock().extract_if(|key, _| *key.tenant == *tenant).collect();
         let states: Vec<TaskState> = removed.iter().map(|(_, task)| task.remove()).collect();
         let jobs = states.iter().map(TaskState::jobs).sum();

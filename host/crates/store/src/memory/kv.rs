@@ -24,15 +24,16 @@ impl KvSpaces {
         Arc::clone(self.0.entry(Arc::clone(tenant)).or_default())
     }
 
-    /// Removes the entries of a tenant.
-    pub(super) fn remove(&mut self, tenant: &str) {
-        self.0.remove(tenant);
+    /// Removes the entries of a tenant. There may be many, so the caller drops them without the lock.
+    #[must_use]
+    pub(super) fn remove(&mut self, tenant: &str) -> Option<Arc<Mutex<KvSpace>>> {
+        self.0.remove(tenant)
     }
 }
 
 /// The key-value store of one tenant.
 #[derive(Debug, Default)]
-struct KvSpace {
+pub(super) struct KvSpace {
     entries: BTreeMap<String, KvStored>,
     /// The entries that expire, the first one first.
     expiring: BTreeSet<(Timestamp, String)>,
