@@ -189,4 +189,11 @@ pub(super) async fn the_deployments_of_a_tenant_are_removed(locations: &dyn Loca
     assert_eq!(numbers(&store, &all("acme")).await, [2, 1]);
     assert!(works(store.version("acme", "d1").await).is_some());
     assert_eq!(works(store.append("gone", deployment(Vec::new())).await), 1);
+    for tenant in ["gone", "acme"] {
+        while works(store.remove(tenant).await) {}
+    }
+    drop(store);
+    let Fixture { mut location, store, task, .. } = fixture;
+    drop((store, task));
+    assert_eq!(location.left_over().await, Vec::<String>::new());
 }
