@@ -32,7 +32,8 @@ pub use saggar_store::{
     JobCallback, JobLog, KeyOwner, KeyReuse, KvAnswer, KvChange, KvEntry, KvError, KvKeys, KvLimits, KvOperation,
     KvRefusal, KvStore, KvUsage, Lane, ListOrder, ListQuery, ListedJob, ListedRecording, LogBudget, LogLine,
     MemoryStore, NewJob, NextDue, Observer, Origin, Page, Peek, Progress, Pruned, Recording, RecordingCounts,
-    Retention, Rules, SettledUnwanted, Store, StoreError, StoreEvent, StoreHealth, TaskStore, TenantLevels, Version,
+    RecordingLimits, Retention, Rules, SettledUnwanted, Store, StoreError, StoreEvent, StoreHealth, TaskStore,
+    TenantLevels, Version,
 };
 pub use task_queue::{Callback, CancelSignal, Claim, LogTail, Running, SettledCallbacks, TaskQueue};
 pub use totals::Totals;

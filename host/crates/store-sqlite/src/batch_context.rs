@@ -14,7 +14,7 @@ use super::number::{JobNumber, TaskNumber, from_i64, millis, to_i64};
 use super::record::Orphan;
 use super::shared::Shared;
 use super::sync::Answer;
-use saggar_store::{Notification, Observer};
+use saggar_store::{Notification, Observer, RecordingBooks};
 
 const CLAIM_BYTES: usize = 24;
 
@@ -78,6 +78,8 @@ pub(super) struct BatchContext {
     /// The bytes of all tasks, including this batch, and their limit.
     pub(super) kept_bytes: u64,
     pub(super) keep_bytes: u64,
+    /// The recordings of all tasks, including this batch.
+    pub(super) recordings: RecordingBooks<TaskNumber>,
     /// Delayed jobs that this batch has promoted.
     pub(super) promoted: usize,
     /// The callbacks that this batch has claimed or released.

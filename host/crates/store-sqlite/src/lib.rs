@@ -12,13 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
 use rusqlite::Connection;
 use saggar_job::{TaskKey, Timestamp};
 
 use saggar_store::{
-    AuditEntry, AuditLimits, AuditPage, AuditQuery, DeploymentStore, ListQuery, Observer, Page, Rules, Store,
-    StoreError, StoreHealth, TaskStore, TenantLevels,
+    AuditEntry, AuditLimits, AuditPage, AuditQuery, DeploymentStore, ListQuery, Observer, Page, RecordingLimits, Rules,
+    Store, StoreError, StoreHealth, TaskStore, TenantLevels,
 };
 use saggar_tenant::Tenant;
 
@@ -119,7 +118,6 @@ struct Inner {
     writing: Option<JoinHandle<()>>,
     syncing: Option<JoinHandle<()>>,
     limits: Limits,
-    audit_limits: Mutex<AuditLimits>,
     /// Dropped last. The writer has it too, because it may outlive this struct.
     lock: Arc<HostLock>,
 }
@@ -243,7 +241,6 @@ impl Inner {
             writing,
             syncing,
             limits,
-            audit_limits: Mutex::default(),
             lock,
         }
     }
@@ -355,7 +352,7 @@ impl Store for SqliteStore {
     }
 
     async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
-        let limits = *self.inner.audit_limits.lock();
+        let limits = *self.inner.registry.audit_limits.lock();
         self.inner.writer()?.ask(audit::step(move |db| audit::append(db, &entries, &limits))).await
     }
 
@@ -371,7 +368,11 @@ impl Store for SqliteStore {
     }
 
     fn set_audit_limits(&self, limits: AuditLimits) {
-        *self.inner.audit_limits.lock() = limits;
+        *self.inner.registry.audit_limits.lock() = limits;
+    }
+
+    fn set_recording_limits(&self, limits: RecordingLimits) {
+        *self.inner.registry.recording_limits.lock() = limits;
     }
 
     fn deployments(&self) -> Arc<dyn DeploymentStore> {

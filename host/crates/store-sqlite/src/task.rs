@@ -16,8 +16,8 @@ use super::writer_state::{Undo, WriterState};
 use super::{Inner, reader};
 use saggar_store::{
     AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
-    Delivery, Finish, Finished, History, Job, Lane, ListedRecording, LogLine, NewJob, Peek, Pruned, Recording, Rules,
-    SettledUnwanted, StoreError, TaskStore, kept_bytes,
+    Delivery, Finish, Finished, History, Job, Lane, ListedRecording, LogLine, NewJob, Peek, Pruned, Recording,
+    RecordingLimits, Rules, SettledUnwanted, StoreError, TaskStore, kept_bytes,
 };
 
 pub(super) struct SqliteTask {
@@ -225,9 +225,16 @@ impl TaskStore for SqliteTask {
     }
 
     async fn keep_recording(&self, id: JobId, run: Run, bytes: Arc<[u8]>) -> Result<(), StoreError> {
-        let (places, flow) = (places::of_large(bytes.len() as u64), self.shared.flow());
-        let step = move |tx: &mut TaskTx<'_>| tx.keep_recording(id, run, &bytes).map(Ok);
-        self.store.writer()?.on(&flow, places, self.shared.task, step).await
+        let (task, writer, flow) = (self.shared.task, self.store.writer()?, self.shared.flow());
+        let mut places = places::of_large(bytes.len() as u64);
+        loop {
+            let bytes = Arc::clone(&bytes);
+            let step = move |writer_state: &mut WriterState<'_>| writer_state.keep_recording(task, id, run, &bytes);
+            if writer.ask_for(&flow, places, step).await? {
+                return Ok(());
+            }
+            places = places.max(places::of_many(RecordingLimits::WORK_OF_A_STEP));
+        }
     }
 
     async fn recording(&self, id: JobId, run: Option<Run>) -> Result<Option<Recording>, StoreError> {

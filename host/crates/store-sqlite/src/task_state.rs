@@ -22,7 +22,7 @@ use super::shared::{Live, Shared};
 use super::statements::{HotStatement, HotStatements};
 use super::tenant_books::TenantBook;
 use saggar_store::Notification;
-use saggar_store::{Counts, Needs, NextDue, Progress, Rules, StoreError};
+use saggar_store::{Counts, Needs, NextDue, Progress, Rules, StoreError, TaskRecordings};
 
 mod adding;
 mod applying;
@@ -59,6 +59,9 @@ pub(super) struct TaskState {
     taken_until: [u64; 2],
     expiry_queue: ExpiryQueue,
     counts: Counts,
+    pub(super) recordings: TaskRecordings,
+    /// The highest number that a recording ever had.
+    pub(super) last_recording: u64,
     last_id: u64,
     last_number: u64,
     last_callback: u64,
@@ -139,6 +142,8 @@ impl TaskState {
             taken_until: [0; 2],
             expiry_queue: ExpiryQueue::load(db, task)?,
             counts,
+            recordings: TaskRecordings::default(),
+            last_recording: 0,
             last_id: number("last_id")?,
             last_number,
             last_callback: number("last_callback")?,

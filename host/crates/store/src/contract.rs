@@ -316,11 +316,16 @@ pub trait TaskStore: Send + Sync + 'static {
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError>;
 
     /// Stores the recording of an attempt, instead of an earlier one of the same attempt; does nothing if there is no such
-    /// job. It is kept as long as the job, unless it is among the oldest ones beyond the limits of the task
-    /// ([`RecordingCounts`](crate::RecordingCounts)).
+    /// job, or if the recording alone is beyond a limit. Before, it removes the oldest recordings for which there is no
+    /// room beside it: of the task ([`RecordingCounts`](crate::RecordingCounts)), then of its tenant, then of the tenant
+    /// with the most bytes ([`Store::set_recording_limits`]). If these are many, they are removed in several steps, none of
+    /// which exceeds a limit or blocks others for long. A recording that is not removed is kept as long as its job.
     ///
     /// Tests: `recordings::a_recording_is_kept_with_its_job`,
-    /// `recordings::the_oldest_recordings_of_a_task_are_removed`.
+    /// `recordings::the_oldest_recordings_of_a_task_are_removed`,
+    /// `recordings::the_oldest_recordings_of_a_tenant_are_removed`,
+    /// `recordings::the_tenant_with_the_most_recorded_bytes_makes_room_for_all`,
+    /// `recordings::many_small_recordings_make_room_for_a_large_one`.
     async fn keep_recording(&self, id: JobId, run: Run, bytes: Arc<[u8]>) -> Result<(), StoreError>;
 
     /// Returns the recording of an attempt, or with `None` that of the last attempt of the job which has one.

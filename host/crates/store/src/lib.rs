@@ -19,7 +19,7 @@ pub use record::{
     ClaimedCallbacks, ClaimedJob, Cost, Counts, Cursor, Delivery, DeployedCode, Deployment, DeploymentCause,
     DeploymentPage, DeploymentQuery, End, EndResult, Finish, Finished, History, Job, JobCallback, JobLog, KeyOwner,
     KeyReuse, KvError, Lane, ListOrder, ListQuery, ListedJob, ListedRecording, LogBudget, LogLine, Needs, NewJob,
-    NextDue, Origin, Page, Peek, Progress, Pruned, Recording, RecordingCounts, Retention, Rules, SettledUnwanted,
-    StoreError, TenantLevels, Version, kept_bytes,
+    NextDue, Origin, Page, Peek, Progress, Pruned, Recording, RecordingBooks, RecordingCounts, RecordingLimits,
+    Retention, Rules, SettledUnwanted, StoreError, TaskRecordings, TenantLevels, Version, kept_bytes,
 };
 pub use saggar_kv::{KvAnswer, KvChange, KvEntry, KvKeys, KvLimits, KvOperation, KvRefusal, KvUsage};

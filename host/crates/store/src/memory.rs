@@ -12,8 +12,8 @@ use crate::kept_bytes::KeptBytes;
 use crate::{
     AddError, Added, AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, CallbackPosition, Change,
     ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, DeploymentStore, Finish, Finished, History, Job, Lane,
-    ListQuery, ListedRecording, LogLine, NewJob, Observer, Page, Peek, Pruned, Recording, Rules, SettledUnwanted,
-    Store, StoreError, TaskStore, TenantLevels,
+    ListQuery, ListedRecording, LogLine, NewJob, Observer, Page, Peek, Pruned, Recording, RecordingLimits, Rules,
+    SettledUnwanted, Store, StoreError, TaskStore, TenantLevels,
 };
 
 mod audit;
@@ -37,6 +37,7 @@ use audit::AuditLog;
 use deployments::MemoryDeployments;
 use kv::KvSpaces;
 use notifier::Notifier;
+use recordings::{AllRecordings, Recordings};
 use task_state::{Kept, TaskState};
 
 /// A store in memory. Each task has its own lock. No step waits for anything else, so every future is ready when it is
@@ -52,6 +53,7 @@ pub struct MemoryStore {
     /// How many delayed jobs one step promotes, so that a thousand jobs due at once do not block other callers.
     promoted_at_once: usize,
     audit: Arc<Mutex<AuditLog>>,
+    recordings: Arc<Mutex<AllRecordings>>,
     deployments: Arc<MemoryDeployments>,
     kv: Arc<Mutex<KvSpaces>>,
 }
@@ -71,8 +73,8 @@ impl MemoryStore {
     }
 
     fn promoting(promoted_at_once: usize) -> Self {
-        let (tasks, removed, numbers, kept, tenants, audit, deployments, kv) = Default::default();
-        Self { tasks, removed, numbers, kept, tenants, promoted_at_once, audit, deployments, kv }
+        let (tasks, removed, numbers, kept, tenants, audit, recordings, deployments, kv) = Default::default();
+        Self { tasks, removed, numbers, kept, tenants, promoted_at_once, audit, recordings, deployments, kv }
     }
 
     fn task(&self, key: &TaskKey, mut state: TaskState) -> Arc<MemoryTask> {
@@ -108,8 +110,8 @@ impl Store for MemoryStore {
         now: Timestamp,
         observer: Arc<dyn Observer>,
     ) -> Result<Arc<dyn TaskStore>, StoreError> {
-        let opened =
-            Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(|| self.task(task, TaskState::default())));
+        let new = || self.task(task, TaskState::new(Recordings::of(&self.recordings, &task.tenant)));
+        let opened = Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(new));
         opened.notifier.lock().observer = Some(observer);
         opened.step(|state| state.open(rules, now));
         Ok(opened)
@@ -186,6 +188,10 @@ impl Store for MemoryStore {
 
     fn set_audit_limits(&self, limits: AuditLimits) {
         self.audit.lock().set_limits(limits);
+    }
+
+    fn set_recording_limits(&self, limits: RecordingLimits) {
+        self.recordings.lock().limits = limits;
     }
 
     fn deployments(&self) -> Arc<dyn DeploymentStore> {
@@ -341,7 +347,7 @@ impl TaskStore for MemoryTask {
 
     async fn keep_recording(&self, id: JobId, run: Run, bytes: Arc<[u8]>) -> Result<(), StoreError> {
         self.check()?;
-        self.state.lock().keep_recording(id, run, bytes);
+        while !self.state.lock().keep_recording(id, run, &bytes) {}
         Ok(())
     }
 

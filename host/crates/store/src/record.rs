@@ -13,6 +13,7 @@ mod kv;
 mod list;
 mod log;
 mod recording;
+mod recording_books;
 mod rules;
 mod tenant_levels;
 
@@ -30,6 +31,7 @@ pub use error::{AddError, KeyOwner, KeyReuse, StoreError};
 pub use kv::KvError;
 pub use list::{BadCursor, Cursor, ListOrder, ListQuery, ListedJob, Page};
 pub use log::{JobLog, LogBudget, LogLine};
-pub use recording::{ListedRecording, Recording, RecordingCounts};
+pub use recording::{ListedRecording, Recording, RecordingCounts, RecordingLimits};
+pub use recording_books::{RecordingBooks, TaskRecordings};
 pub use rules::{Retention, Rules};
 pub use tenant_levels::{Needs, TenantLevels};

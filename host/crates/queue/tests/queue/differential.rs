@@ -11,8 +11,8 @@ use saggar_queue::{
     AddError, Added, AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, CallbackPosition, Change,
     ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, DeploymentStore, Finish, Finished, History, Job,
     KvAnswer, KvError, KvLimits, KvOperation, KvStore, KvUsage, Lane, ListQuery, ListedRecording, LogLine, MemoryStore,
-    NewJob, Observer, Page, Peek, Pruned, Recording, Rules, SettledUnwanted, Store, StoreError, TaskStore,
-    TenantLevels,
+    NewJob, Observer, Page, Peek, Pruned, Recording, RecordingLimits, Rules, SettledUnwanted, Store, StoreError,
+    TaskStore, TenantLevels,
 };
 use saggar_store::conformance::differential::{Plan, compare};
 use saggar_store::conformance::{InMemory, Location, Locations};
@@ -171,6 +171,10 @@ impl Store for BrokenStore {
 
     fn set_audit_limits(&self, limits: AuditLimits) {
         self.0.set_audit_limits(limits);
+    }
+
+    fn set_recording_limits(&self, limits: RecordingLimits) {
+        self.0.set_recording_limits(limits);
     }
 
     fn deployments(&self) -> Arc<dyn DeploymentStore> {

@@ -1,8 +1,9 @@
--- Version 11: recordings of attempts, from which they can be run again. The oldest of a task are removed first. `recording`
--- numbers the recordings of a task, so that its pages do not tell how many there are of others. `jobs.flags` has 2048 for a
--- job that has or had one.
+-- Version 11: recordings of attempts, from which they can be run again. The oldest are removed first, of a task or of any
+-- task: `stored` is greater than those of all earlier ones. `recording` numbers the recordings of a task, so that its pages do
+-- not tell how many there are of others. `jobs.flags` has 2048 for a job that has or had one.
 
 CREATE TABLE recordings (
+    stored INTEGER PRIMARY KEY,
     task INTEGER NOT NULL,
     recording INTEGER NOT NULL,
     job INTEGER NOT NULL,

@@ -1,6 +1,7 @@
-//! The recordings of a task's attempts. Nothing of them is in memory, so a batch that is rolled back has to undo nothing.
+//! The recordings of a task's attempts. In memory is what is counted of them; it is loaded again when a batch was rolled
+//! back.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use saggar_job::{JobId, Run};
 
 use super::super::number::{JobNumber, TaskNumber, from_i64, to_i64};
@@ -9,43 +10,51 @@ use super::TaskTx;
 use saggar_store::{ListedRecording, Recording, RecordingCounts};
 
 impl TaskTx<'_> {
-    /// Stores a recording, and removes the oldest ones beyond the limits.
-    pub(in super::super) fn keep_recording(&mut self, id: JobId, run: Run, bytes: &[u8]) -> rusqlite::Result<()> {
-        let Some(job) = self.find_number(id)? else { return Ok(()) };
-        self.batch_context.must_sync();
-        let (mut counts, last) = self.recording_counts()?;
-        let replaced = "DELETE FROM recordings WHERE job = ?1 AND run = ?2 RETURNING octet_length(bytes)";
-        for bytes in removed(self.db, replaced, params![job.0, to_i64(run.0)])? {
-            counts.remove(bytes);
-        }
+    /// Stores the recording of an attempt that has none.
+    pub(in super::super) fn store_recording(
+        &mut self,
+        (id, job): (JobId, JobNumber),
+        run: Run,
+        bytes: &[u8],
+    ) -> rusqlite::Result<()> {
+        self.state.last_recording += 1;
+        let (task, number) = (self.state.task.0, to_i64(self.state.last_recording));
         let sql = "INSERT INTO recordings (task, recording, job, run, bytes) VALUES (?1, ?2, ?3, ?4, ?5)";
-        let values = params![self.state.task.0, last + 1, job.0, to_i64(run.0), bytes];
-        self.db.prepare_cached(sql)?.execute(values)?;
-        counts.add(bytes.len());
-        let oldest = "DELETE FROM recordings WHERE task = ?1 AND recording = \
-             (SELECT min(recording) FROM recordings WHERE task = ?1) RETURNING octet_length(bytes)";
-        while counts.exceeds_limits() {
-            let found = removed(self.db, oldest, params![self.state.task.0])?;
-            if found.is_empty() {
-                break;
-            }
-            found.into_iter().for_each(|bytes| counts.remove(bytes));
-        }
-        self.put_recording_counts(counts, last + 1)?;
+        self.db.prepare_cached(sql)?.execute(params![task, number, job.0, to_i64(run.0), bytes])?;
+        self.count_recordings(|counts| counts.add(bytes.len()))?;
         self.mark_recorded(id, job)
+    }
+
+    /// Removes the recording of an attempt, if it has one. Returns the number of the job, if there is such a job.
+    pub(in super::super) fn remove_recording(&mut self, id: JobId, run: Run) -> rusqlite::Result<Option<JobNumber>> {
+        let Some(job) = self.find_number(id)? else { return Ok(None) };
+        let sql = "DELETE FROM recordings WHERE job = ?1 AND run = ?2 RETURNING octet_length(bytes)";
+        self.delete_recordings(sql, params![job.0, to_i64(run.0)])?;
+        Ok(Some(job))
+    }
+
+    /// Removes the oldest recording of the task; returns its bytes, or `None` if there is none.
+    pub(in super::super) fn remove_oldest_recording(&mut self) -> rusqlite::Result<Option<u64>> {
+        let task = self.state.task.0;
+        let sql = "DELETE FROM recordings WHERE task = ?1 AND recording = \
+             (SELECT min(recording) FROM recordings WHERE task = ?1) RETURNING octet_length(bytes)";
+        self.delete_recordings(sql, params![task])
     }
 
     /// Removes all recordings of a job; returns their bytes.
     pub(super) fn remove_recordings(&mut self, job: JobNumber) -> rusqlite::Result<u64> {
         let sql = "DELETE FROM recordings WHERE job = ?1 RETURNING octet_length(bytes)";
-        let found = removed(self.db, sql, params![job.0])?;
+        Ok(self.delete_recordings(sql, params![job.0])?.unwrap_or_default())
+    }
+
+    /// Deletes recordings of the task; returns their bytes, or `None` if none was found.
+    fn delete_recordings(&mut self, sql: &str, values: &[&dyn ToSql]) -> rusqlite::Result<Option<u64>> {
+        let found = removed(self.db, sql, values)?;
         if found.is_empty() {
-            return Ok(0);
+            return Ok(None);
         }
-        let (mut counts, last) = self.recording_counts()?;
-        found.iter().for_each(|bytes| counts.remove(*bytes));
-        self.put_recording_counts(counts, last)?;
-        Ok(found.iter().map(|bytes| *bytes as u64).sum())
+        self.count_recordings(|counts| found.iter().for_each(|bytes| counts.remove(*bytes)))?;
+        Ok(Some(found.iter().map(|bytes| *bytes as u64).sum()))
     }
 
     /// Notes in the job's row that it has recordings.
@@ -59,27 +68,28 @@ impl TaskTx<'_> {
         statement.execute(params![job.0, HAS_RECORDINGS]).map(drop)
     }
 
-    /// Returns the counts, and the highest number that a recording of the task ever had.
-    fn recording_counts(&self) -> rusqlite::Result<(RecordingCounts, i64)> {
-        let sql = "SELECT recordings, bytes, last FROM recording_counts WHERE task = ?1";
+    /// Counts a change of the task's recordings, for the task, its tenant and the store.
+    fn count_recordings(&mut self, change: impl FnOnce(&mut RecordingCounts)) -> rusqlite::Result<()> {
+        let task = self.state.task;
+        let before = self.state.recordings;
+        let mut after = before;
+        change(&mut after.counts);
+        let sql = "SELECT stored FROM recordings WHERE task = ?1 ORDER BY recording LIMIT 1";
         let mut statement = self.db.prepare_cached(sql)?;
-        let found = statement.query_row([self.state.task.0], |row| {
-            let counts = RecordingCounts { recordings: from_i64(row.get(0)?), bytes: from_i64(row.get(1)?) };
-            Ok((counts, row.get(2)?))
-        });
-        Ok(found.optional()?.unwrap_or_default())
-    }
-
-    fn put_recording_counts(&self, counts: RecordingCounts, last: i64) -> rusqlite::Result<()> {
+        let oldest: Option<i64> = statement.query_row([task.0], |row| row.get(0)).optional()?;
+        after.oldest = oldest.map(from_i64);
+        self.state.recordings = after;
+        self.batch_context.recordings.change(&self.state.key.tenant, task, &before, &after);
+        let RecordingCounts { recordings, bytes } = after.counts;
+        // The row stays when no recording is left, because it has the number of the last one.
         let sql = "INSERT OR REPLACE INTO recording_counts VALUES (?1, ?2, ?3, ?4)";
-        let RecordingCounts { recordings, bytes } = counts;
-        let values = params![self.state.task.0, to_i64(recordings), to_i64(bytes), last];
+        let values = params![task.0, to_i64(recordings), to_i64(bytes), to_i64(self.state.last_recording)];
         self.db.prepare_cached(sql)?.execute(values).map(drop)
     }
 }
 
 /// Executes a statement that deletes recordings; returns the bytes of each.
-fn removed(db: &Connection, sql: &str, values: &[&dyn rusqlite::ToSql]) -> rusqlite::Result<Vec<usize>> {
+fn removed(db: &Connection, sql: &str, values: &[&dyn ToSql]) -> rusqlite::Result<Vec<usize>> {
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map(values, |row| row.get::<_, i64>(0))?;
     rows.map(|bytes| bytes.map(|bytes| from_i64(bytes) as usize)).collect()

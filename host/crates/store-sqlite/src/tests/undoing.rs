@@ -3,12 +3,12 @@
 
 use super::undone::undone;
 use super::*;
-use saggar_store::conformance::promises::key_value_bounds;
+use saggar_store::conformance::promises::{key_value_bounds, recordings};
 use saggar_store::{
     AddError, Added, AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, CallbackPosition, Change,
     ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, DeploymentStore, Finish, Finished, History, Job,
     KvAnswer, KvError, KvLimits, KvOperation, KvStore, KvUsage, Lane, ListedRecording, LogLine, Observer, Page, Peek,
-    Pruned, Recording, SettledUnwanted, TaskStore, TenantLevels,
+    Pruned, Recording, RecordingLimits, SettledUnwanted, TaskStore, TenantLevels,
 };
 
 /// Temporary directories, with a store that rolls back first.
@@ -31,6 +31,13 @@ async fn plays_random_histories_with_steps_undone() {
 #[tokio::test(start_paused = true)]
 async fn answers_random_key_value_operations_with_steps_undone() {
     key_value_bounds::random_operations_are_answered_as_in_memory(&Undoings).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn makes_room_for_recordings_with_steps_undone() {
+    recordings::the_oldest_recordings_of_a_tenant_are_removed(&Undoings).await;
+    recordings::the_tenant_with_the_most_recorded_bytes_makes_room_for_all(&Undoings).await;
+    recordings::bytes_of_recordings_survive_a_restart_and_are_freed(&Undoings).await;
 }
 
 #[async_trait]
@@ -174,6 +181,10 @@ impl Store for UndoingStore {
 
     fn set_audit_limits(&self, limits: AuditLimits) {
         self.0.set_audit_limits(limits);
+    }
+
+    fn set_recording_limits(&self, limits: RecordingLimits) {
+        self.0.set_recording_limits(limits);
     }
 
     fn deployments(&self) -> Arc<dyn DeploymentStore> {

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::super::kv_rows;
 use super::super::number::{JobNumber, TaskNumber, from_i64};
 use super::WriterState;
-use saggar_store::{Needs, Pruned};
+use saggar_store::{Needs, Pruned, TaskRecordings};
 
 /// Statements that find the first long texts of a task's jobs, whose numbers are from ?1 to ?2, with their bytes, at most ?3;
 /// and that delete those of the jobs from ?1 to ?2.
@@ -76,6 +76,8 @@ impl WriterState<'_> {
             jobs += state.jobs();
             self.batch_context.kept_bytes -= state.kept_bytes();
             state.book.change(state.needs(), Needs::default());
+            let recordings = &mut self.batch_context.recordings;
+            recordings.change(&state.key.tenant, number, &state.recordings, &TaskRecordings::default());
             self.batch_context.forget_claims(state.all_running().len());
             self.removed.push(state);
         }

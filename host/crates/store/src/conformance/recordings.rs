@@ -1,14 +1,48 @@
-//! Recordings: kept with their jobs, within the limits of a task.
+//! Recordings: kept with their jobs, within the limits of a task, of a tenant and of the store.
 
 use std::sync::Arc;
 
 use saggar_job::{JobId, Run, TaskKey};
 
 use super::{Fixture, Locations, some, success, works};
-use crate::{Change, NewJob, Pruned, Recording, RecordingCounts, Retention, Rules};
+use crate::{
+    Change, NewJob, Pruned, Recording, RecordingCounts, RecordingLimits, Retention, Rules, StoreError, TaskStore,
+};
 
 fn bytes(text: &str) -> Arc<[u8]> {
     text.as_bytes().into()
+}
+
+/// A task with one job, which has all recordings.
+struct Recorded {
+    task: Arc<dyn TaskStore>,
+    id: JobId,
+}
+
+impl Recorded {
+    /// Opens a task, and adds its job if there is none.
+    async fn open(fixture: &Fixture, tenant: &str, task: &str) -> Self {
+        let task = fixture.store.open(&TaskKey::new(tenant, task), &fixture.rules, fixture.now, Arc::new(())).await;
+        let task = works(task);
+        let job = NewJob::new("[]").with_key("it");
+        let id = works(task.add(vec![job], &fixture.rules, fixture.now).await)[0].id;
+        Self { task, id }
+    }
+
+    async fn try_keep(&self, run: u64, bytes: usize) -> Result<(), StoreError> {
+        self.task.keep_recording(self.id, Run(run), vec![7; bytes].into()).await
+    }
+
+    async fn keep(&self, run: u64, bytes: usize) {
+        works(self.try_keep(run, bytes).await);
+    }
+
+    /// Returns the attempts with a recording, the one that was stored first before the others.
+    async fn kept(&self) -> Vec<u64> {
+        let mut kept: Vec<u64> = works(self.task.recordings(None, 9).await).iter().map(|one| one.run.0).collect();
+        kept.reverse();
+        kept
+    }
 }
 
 pub(super) async fn a_recording_is_kept_with_its_job(locations: &dyn Locations) {
@@ -70,6 +104,100 @@ pub(super) async fn the_oldest_recordings_of_a_task_are_removed(locations: &dyn 
     assert_eq!(works(fixture.task.recording(ids[1], None).await), None, "there are too many");
     let first = some(works(fixture.task.recording(ids[2], Some(Run(1))).await), "a recording");
     assert_eq!(&*first.bytes, b"small");
+}
+
+pub(super) async fn the_oldest_recordings_of_a_tenant_are_removed(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules::default()).await;
+    fixture.store.set_recording_limits(RecordingLimits { of_tenant: 100, of_all: u64::MAX });
+    let (one, two) = (Recorded::open(&fixture, "acme", "one").await, Recorded::open(&fixture, "acme", "two").await);
+    let other = Recorded::open(&fixture, "other", "one").await;
+    other.keep(1, 100).await;
+    one.keep(1, 40).await;
+    two.keep(1, 40).await;
+    one.keep(2, 20).await;
+    assert_eq!((one.kept().await, two.kept().await), (vec![1, 2], vec![1]), "exactly the limit");
+    two.keep(2, 1).await;
+    assert_eq!((one.kept().await, two.kept().await), (vec![2], vec![1, 2]), "the oldest one, whatever its task");
+    one.keep(3, 39).await;
+    assert_eq!((one.kept().await, two.kept().await), (vec![2, 3], vec![1, 2]), "what is removed is not counted");
+    one.keep(2, 20).await;
+    assert_eq!((one.kept().await, two.kept().await), (vec![3, 2], vec![1, 2]), "nor is what is replaced");
+    two.keep(3, 101).await;
+    assert_eq!((one.kept().await, two.kept().await), (vec![3, 2], vec![1, 2]), "too large for the limit");
+    two.keep(3, 99).await;
+    assert_eq!((one.kept().await, two.kept().await), (vec![], vec![3]));
+    one.keep(4, 1).await;
+    assert_eq!((one.kept().await, two.kept().await), (vec![4], vec![3]), "exactly the limit again");
+    fixture.store.set_recording_limits(RecordingLimits { of_tenant: 50, of_all: u64::MAX });
+    one.keep(5, 49).await;
+    assert_eq!((one.kept().await, two.kept().await), (vec![4, 5], vec![]), "a lower limit holds from the next one on");
+    assert_eq!(other.kept().await, [1], "the limit of another tenant");
+}
+
+pub(super) async fn the_tenant_with_the_most_recorded_bytes_makes_room_for_all(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules::default()).await;
+    fixture.store.set_recording_limits(RecordingLimits { of_tenant: u64::MAX, of_all: 100 });
+    let (small, large) =
+        (Recorded::open(&fixture, "small", "it").await, Recorded::open(&fixture, "large", "one").await);
+    let second = Recorded::open(&fixture, "large", "two").await;
+    small.keep(1, 20).await;
+    second.keep(1, 30).await;
+    large.keep(1, 30).await;
+    small.keep(2, 20).await;
+    let kept = async || (small.kept().await, large.kept().await, second.kept().await);
+    assert_eq!(kept().await, (vec![1, 2], vec![1], vec![1]), "exactly the limit");
+    small.keep(3, 10).await;
+    assert_eq!(kept().await, (vec![1, 2, 3], vec![1], vec![]), "the oldest one of the tenant with the most");
+    small.keep(4, 25).await;
+    assert_eq!(kept().await, (vec![2, 3, 4], vec![1], vec![]), "which is now the one that stores");
+    let new = Recorded::open(&fixture, "new", "it").await;
+    new.keep(1, 100).await;
+    assert_eq!((kept().await, new.kept().await), ((vec![], vec![], vec![]), vec![1]));
+}
+
+pub(super) async fn many_small_recordings_make_room_for_a_large_one(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules::default()).await;
+    let small = RecordingLimits::WORK_OF_A_STEP + 50;
+    fixture.store.set_recording_limits(RecordingLimits { of_tenant: small as u64, of_all: small as u64 });
+    let (one, two) = (Recorded::open(&fixture, "acme", "one").await, Recorded::open(&fixture, "acme", "two").await);
+    for run in 1..=small as u64 {
+        one.keep(run, 1).await;
+    }
+    two.keep(1, small - 1).await;
+    assert_eq!((one.kept().await, two.kept().await), (vec![small as u64], vec![1]));
+}
+
+pub(super) async fn bytes_of_recordings_survive_a_restart_and_are_freed(locations: &dyn Locations) {
+    let limits = RecordingLimits { of_tenant: 60, of_all: 100 };
+    let fixture = Fixture::new(locations, Rules::default()).await;
+    let (one, other) = (Recorded::open(&fixture, "acme", "one").await, Recorded::open(&fixture, "other", "it").await);
+    one.keep(1, 30).await;
+    other.keep(1, 40).await;
+    drop((one, other));
+    let fixture = fixture.die().await;
+    fixture.store.set_recording_limits(limits);
+    let two = Recorded::open(&fixture, "acme", "two").await;
+    two.keep(1, 30).await;
+    two.keep(2, 1).await;
+    let (one, other) = (Recorded::open(&fixture, "acme", "one").await, Recorded::open(&fixture, "other", "it").await);
+    let kept = async |one: &Recorded| (one.kept().await, two.kept().await, other.kept().await);
+    assert_eq!(kept(&one).await, (vec![], vec![1, 2], vec![1]), "a task that is not open makes room, too");
+    one.keep(2, 29).await;
+    assert_eq!(kept(&one).await, (vec![2], vec![1, 2], vec![1]), "exactly both limits");
+    // Deleting a job frees the bytes of its recordings.
+    works(one.task.change(one.id, Change::Delete, &fixture.rules, fixture.now).await);
+    let one = Recorded::open(&fixture, "acme", "one").await;
+    one.keep(3, 29).await;
+    assert_eq!(kept(&one).await, (vec![3], vec![1, 2], vec![1]));
+    // So does removing a tenant.
+    works(fixture.store.remove_tenant("acme").await);
+    assert!(one.try_keep(4, 1).await.is_err_and(|error| matches!(error, StoreError::TaskRemoved)));
+    assert!(works(one.task.recordings(None, 9).await).is_empty());
+    let fourth = Recorded::open(&fixture, "fourth", "it").await;
+    fourth.keep(1, 60).await;
+    assert_eq!((fourth.kept().await, other.kept().await), (vec![1], vec![1]));
+    fourth.keep(2, 1).await;
+    assert_eq!((fourth.kept().await, other.kept().await), (vec![2], vec![1]), "the limit of the tenant");
 }
 
 pub(super) async fn pruning_counts_recordings_as_work(locations: &dyn Locations) {

@@ -14,8 +14,8 @@ use super::{Location, Locations};
 use crate::Notification;
 use crate::{
     AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, DeploymentStore, End, Finish, Hint, Lane,
-    ListOrder, ListQuery, MemoryStore, NextDue, Observer, Page, Rules, Store, StoreError, StoreEvent, TaskStore,
-    TenantLevels,
+    ListOrder, ListQuery, MemoryStore, NextDue, Observer, Page, RecordingLimits, Rules, Store, StoreError, StoreEvent,
+    TaskStore, TenantLevels,
 };
 use crate::{KvAnswer, KvError, KvLimits, KvOperation, KvStore, KvUsage};
 
@@ -350,6 +350,10 @@ impl Store for SharedStore {
 
     fn set_audit_limits(&self, limits: AuditLimits) {
         self.state.store.set_audit_limits(limits);
+    }
+
+    fn set_recording_limits(&self, limits: RecordingLimits) {
+        self.state.store.set_recording_limits(limits);
     }
 
     fn deployments(&self) -> Arc<dyn DeploymentStore> {

@@ -7,7 +7,9 @@ use saggar_job::{Clock, SystemClock, TaskKey, Timestamp};
 use saggar_tenant::Tenant;
 
 use super::{DeploymentStore, KvStore, Observer, TaskStore};
-use crate::{AuditEntry, AuditLimits, AuditPage, AuditQuery, ListQuery, Page, Rules, StoreError, TenantLevels};
+use crate::{
+    AuditEntry, AuditLimits, AuditPage, AuditQuery, ListQuery, Page, RecordingLimits, Rules, StoreError, TenantLevels,
+};
 
 /// Whether a store can perform steps now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,6 +177,13 @@ pub trait Store: KvStore + Send + Sync + 'static {
     ///
     /// Tests: `auditing::a_tenant_with_many_entries_keeps_those_of_others`.
     fn set_audit_limits(&self, limits: AuditLimits);
+
+    /// Sets how many bytes of recordings are stored of a tenant and in all, from the next recording on. Recordings are
+    /// counted with those of tasks that are not open, and no longer when their job, task or tenant is removed. The limits
+    /// are not stored: set them after opening the store.
+    ///
+    /// Tests: `recordings::bytes_of_recordings_survive_a_restart_and_are_freed`.
+    fn set_recording_limits(&self, limits: RecordingLimits);
 
     /// Returns the clock whose times the callers give to the store. A [shared](Self::is_shared) store answers the time of
     /// its database, so that all hosts agree on when a job is due.

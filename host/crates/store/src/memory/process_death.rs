@@ -16,9 +16,11 @@ impl MemoryStore {
         let (numbers, kept, tenants) = (Arc::clone(&self.numbers), Arc::clone(&self.kept), Arc::clone(&self.tenants));
         let (promoted_at_once, audit) = (self.promoted_at_once, Arc::clone(&self.audit));
         let (deployments, kv) = (Arc::clone(&self.deployments), Arc::clone(&self.kv));
+        let recordings = Arc::clone(&self.recordings);
         let removed = Mutex::new(std::mem::take(&mut *self.removed.lock()));
         let tasks = Arc::default();
-        let next = Self { tasks, removed, numbers, kept, tenants, promoted_at_once, audit, deployments, kv };
+        let next =
+            Self { tasks, removed, numbers, kept, tenants, promoted_at_once, audit, recordings, deployments, kv };
         let die = |(key, task): (TaskKey, Arc<MemoryTask>)| {
             let state = task.state.lock().die();
             let task = next.task(&key, state);

@@ -136,6 +136,6 @@ impl TaskState {
         if let Some(labels) = &record.labels {
             self.names.leave(id, labels);
         }
-        self.recordings.remove_of(id)
+        if record.is_recorded { self.recordings.remove_of(id) } else { 0 }
     }
 }

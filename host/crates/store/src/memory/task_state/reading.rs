@@ -35,10 +35,11 @@ impl TaskState {
         }
     }
 
-    pub(in super::super) fn keep_recording(&mut self, id: JobId, run: Run, bytes: Arc<[u8]>) {
-        if self.records.contains_key(&id) {
-            self.recordings.put(id, run, bytes);
-        }
+    /// Stores a recording; returns whether it is done ([`Recordings::put`](super::super::recordings::Recordings::put)).
+    pub(in super::super) fn keep_recording(&mut self, id: JobId, run: Run, bytes: &Arc<[u8]>) -> bool {
+        let Some(record) = self.records.get_mut(&id) else { return true };
+        record.is_recorded = true;
+        self.recordings.put(id, run, bytes)
     }
 
     /// Examines up to `most` jobs whose insertion numbers are in `numbers` and that have the status of `query`, in its
