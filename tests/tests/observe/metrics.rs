@@ -60,13 +60,13 @@ impl Metrics {
     }
 }
 
-async fn add(server: &Server, task: &str, args: Value) -> u64 {
+pub(super) async fn add(server: &Server, task: &str, args: Value) -> u64 {
     let added = server.post(&format!("/v1/tasks/{task}/jobs"), &json!({ "args": args })).await;
     assert_eq!(added.status, 201, "{added:?}");
     added.body["id"].as_u64().expect("an id")
 }
 
-async fn ended(server: &Server, task: &str, id: u64) -> Value {
+pub(super) async fn ended(server: &Server, task: &str, id: u64) -> Value {
     let job = server.get(&format!("/v1/tasks/{task}/jobs/{id}?wait=30s")).await;
     assert!(job.body["ended_at"].is_string(), "{job:?}");
     job.body

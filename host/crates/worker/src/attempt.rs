@@ -104,7 +104,7 @@ pub(crate) async fn run(
         Recorded::Nothing => {}
         // Boxed, because few attempts are kept.
         Recorded::Record(record) => Box::pin(recorder::keep(runner, claim, record)).await,
-        Recorded::Dropped(why) => tracing::debug!(%task, %id, attempt, why, "an attempt is not recorded"),
+        Recorded::Dropped(reason) => recorder::count_dropped(runner, id, reason),
     }
     if !lines.is_empty() {
         runtime.append_log(runner, id, lines).await;

@@ -7,6 +7,7 @@
 mod error;
 mod log_buffer;
 mod meters;
+mod not_recorded;
 mod quota_meters;
 mod record_rate;
 mod running_gate;

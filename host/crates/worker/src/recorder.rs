@@ -4,25 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saggar_grant::RecordPolicy;
-use saggar_job::{Outcome, Run};
+use saggar_job::{JobId, Outcome, Run};
 use saggar_queue::{Claim, Cost};
 use saggar_record::{CallEnd, CallHeader, Header, Journal, Recording, masked};
 use saggar_sandbox::{JobContext, Sandbox};
 
+use crate::not_recorded::NotRecorded;
 use crate::record_rate::RecordRate;
 use crate::runtime::Runtime;
 use crate::services::CallServices;
 use crate::setup::Setup;
+use crate::task_runner::TaskRunner;
 
 /// Maximum bytes of an instance's journal. With a longer one the instance is replaced, so that every attempt can be made
 /// again from its start. An instance is worth some hundred small jobs, so replacing it costs little. Records of failures
 /// are few, and may be longer.
 const JOURNAL_OF_FAILURES: usize = 256 << 10;
 const JOURNAL: usize = 64 << 10;
-
-/// Why an attempt that was to be recorded is not.
-const TOO_LARGE: &str = "what it asked for has more than 4 MiB";
-const TOO_MANY: &str = "the task has had many records lately";
 
 /// The recorder of a slot.
 pub(crate) struct Recorder {
@@ -37,7 +35,7 @@ pub(crate) enum Recorded {
     /// Its record.
     Record(Vec<u8>),
     /// It was to be recorded, and is not: why.
-    Dropped(&'static str),
+    Dropped(NotRecorded),
 }
 
 /// A call that has ended.
@@ -101,13 +99,14 @@ impl Recorder {
         let recorded = match ended.outcome.filter(|outcome| self.is_wanted(outcome, claim)) {
             None => Recorded::Nothing,
             // Making a record of a long journal costs more than a short job.
-            Some(_) if !rate.has_room_for(journal.bytes()) => Recorded::Dropped(TOO_MANY),
+            Some(_) if !rate.has_room_for(journal.bytes()) => Recorded::Dropped(NotRecorded::TooMany),
             Some(outcome) => {
                 let header = header(runtime, setup, claim, ended);
                 let cpu_ns = u64::try_from(ended.cost.cpu.as_nanos()).unwrap_or(u64::MAX);
                 let end = CallEnd::new(outcome, cpu_ns, ended.cost.peak_memory);
                 let end = CallEnd { memory_hash: ended.memory_hash, ..end };
-                journal.record(&header, end).map_or(Recorded::Dropped(TOO_LARGE), Recorded::Record)
+                let record = journal.record(&header, end);
+                record.map_or(Recorded::Dropped(NotRecorded::TooLarge), Recorded::Record)
             }
         };
         if !sandbox.is_warm() {
@@ -158,13 +157,19 @@ fn header<'a>(runtime: &Runtime, setup: &'a Setup, claim: &Claim, ended: &EndedC
 }
 
 /// Stores a record, if the task has not had too many lately.
-pub(crate) async fn keep(runner: &crate::task_runner::TaskRunner, claim: &Claim, record: Vec<u8>) {
+pub(crate) async fn keep(runner: &TaskRunner, claim: &Claim, record: Vec<u8>) {
     let (id, run) = (claim.running().id(), claim.running().run());
     if !runner.record_rate.take(record.len()) {
-        tracing::debug!(task = %runner.queue.key(), %id, why = TOO_MANY, "an attempt is not recorded");
-        return;
+        return count_dropped(runner, id, NotRecorded::TooMany);
     }
     if let Err(error) = runner.queue.keep_recording(id, run, Arc::from(record)).await {
+        count_dropped(runner, id, NotRecorded::NotStored);
         tracing::warn!(task = %runner.queue.key(), %id, %error, "the record of an attempt is lost");
     }
+}
+
+/// Counts an attempt that was to be recorded and has no record.
+pub(crate) fn count_dropped(runner: &TaskRunner, id: JobId, reason: NotRecorded) {
+    runner.meters.not_recorded(reason);
+    tracing::debug!(task = %runner.queue.key(), %id, why = reason.why(), "an attempt is not recorded");
 }
