@@ -336,7 +336,8 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Returns at most `most` recordings of the task, the last stored first; with `before` only those with a lower number.
     /// Clients see the numbers, so they do not tell how many recordings other tenants store.
     ///
-    /// Tests: `recordings::recordings_are_listed_in_pages`, `recordings::numbers_do_not_count_the_recordings_of_others`.
+    /// Tests: `recordings::recordings_are_listed_in_pages`, `recordings::numbers_do_not_count_the_recordings_of_others`,
+    /// `recordings::numbers_continue_when_others_pushed_out_all`.
     async fn recordings(&self, before: Option<u64>, most: usize) -> Result<Vec<ListedRecording>, StoreError>;
 
     /// Removes jobs whose retention is over at `now`, with all that is stored of them. A job with callbacks that are

@@ -134,6 +134,7 @@ macro_rules! with_promises {
                 pruning_counts_recordings_as_work,
                 recordings_are_listed_in_pages,
                 numbers_do_not_count_the_recordings_of_others,
+                numbers_continue_when_others_pushed_out_all,
             }
             bounding {
                 bytes_are_counted_and_freed,

@@ -261,3 +261,21 @@ pub(super) async fn numbers_do_not_count_the_recordings_of_others(locations: &dy
     assert!(numbers[0] < numbers[1] && numbers[1] < numbers[2], "no number is assigned again: {numbers:?}");
     assert!(numbers[2] < OTHERS, "{numbers:?}");
 }
+
+pub(super) async fn numbers_continue_when_others_pushed_out_all(locations: &dyn Locations) {
+    let limits = RecordingLimits { of_tenant: 10, of_all: 10 };
+    let mut numbers = Vec::new();
+    let mut fixture = Fixture::new(locations, Rules::default()).await;
+    for run in 1..=3 {
+        fixture.store.set_recording_limits(limits);
+        let (one, two) = (Recorded::open(&fixture, "acme", "one").await, Recorded::open(&fixture, "acme", "two").await);
+        one.keep(run, 10).await;
+        numbers.extend(works(one.task.recordings(None, 9).await).iter().map(|one| one.number));
+        two.keep(run, 10).await;
+        assert_eq!((one.kept().await, two.kept().await), (vec![], vec![run]));
+        drop((one, two));
+        fixture = fixture.die().await;
+    }
+    assert_eq!(numbers.len(), 3);
+    assert!(numbers[0] < numbers[1] && numbers[1] < numbers[2], "no number is assigned again: {numbers:?}");
+}
