@@ -17,7 +17,12 @@ fn documented() -> Vec<String> {
 
 /// Returns the counter of the jobs of a task that ended with this outcome, a value each minute.
 fn counter(task: &str, outcome: &str, values: &str) -> Value {
-    json!({ "series": format!("saggar_jobs_total{{task=\"{task}\", outcome=\"{outcome}\"}}"), "values": values })
+    labelled("task", task, outcome, values)
+}
+
+/// Returns the counter of the jobs with this label that ended with this outcome.
+fn labelled(label: &str, name: &str, outcome: &str, values: &str) -> Value {
+    json!({ "series": format!("saggar_jobs_total{{{label}=\"{name}\", outcome=\"{outcome}\"}}"), "values": values })
 }
 
 /// Returns a counter that grows for 20 minutes.
@@ -28,16 +33,21 @@ fn growing(task: &str, outcome: &str, per_minute: u64) -> Value {
 /// Asserts that Prometheus accepts all documented alarms, and that the one for failures fires for exactly these tasks at
 /// these times.
 fn assert_alarms(counters: &[Value], times_and_tasks: &[(&str, &[&str])]) {
+    assert_alarms_of("task", counters, times_and_tasks);
+}
+
+/// Does the same for whatever has this label.
+fn assert_alarms_of(label: &str, counters: &[Value], times_and_names: &[(&str, &[&str])]) {
     let alarms = documented();
     assert!(alarms.len() >= 6, "{alarms:?}");
     let failures = alarms.iter().position(|alarm| alarm.contains("saggar_jobs_total")).expect("one for failures");
     let rules: Vec<_> =
         alarms.iter().enumerate().map(|(at, expr)| json!({ "alert": format!("alarm{at}"), "expr": expr })).collect();
-    let alert = |task: &&str| json!({ "exp_labels": { "task": task, "alertname": format!("alarm{failures}") } });
-    let expected: Vec<_> = times_and_tasks
+    let alert = |name: &&str| json!({ "exp_labels": { label: name, "alertname": format!("alarm{failures}") } });
+    let expected: Vec<_> = times_and_names
         .iter()
-        .map(|(time, tasks)| {
-            let alerts: Vec<_> = tasks.iter().map(alert).collect();
+        .map(|(time, names)| {
+            let alerts: Vec<_> = names.iter().map(alert).collect();
             json!({ "eval_time": time, "alertname": format!("alarm{failures}"), "exp_alerts": alerts })
         })
         .collect();
@@ -98,4 +108,15 @@ fn the_alarm_ends_when_a_task_has_only_cancelled_jobs_since_its_failures() {
         counter("idle", "cancelled", "0+10x5 50+0x15"),
     ];
     assert_alarms(&counters, &[("4m", &["ill", "recovered"][..]), ("15m", &["ill"][..])]);
+}
+
+/// A host with tenants counts the jobs of each tenant, and not of each task.
+#[test]
+fn the_alarm_names_the_tenant_whose_jobs_fail() {
+    let counters = [
+        labelled("tenant", "ill", "success", "0+9x20"),
+        labelled("tenant", "ill", "failed", "0+1x20"),
+        labelled("tenant", "calm", "success", "0+1000x20"),
+    ];
+    assert_alarms_of("tenant", &counters, &[("15m", &["ill"][..])]);
 }
