@@ -22,7 +22,7 @@ const HOST_MIB: u64 = 192;
 
 /// The limit of what the bombs leave behind: pages that allocators keep, and the code that has refused the bombs. Compiled
 /// in the host, the first of them alone would take 1.2 GiB.
-const LEFT_BYTES: u64 = 32 << 20;
+const LEFT_BYTES: u64 = 80 << 20;
 
 /// Returns the expected error of a bomb.
 fn reason(name: &str) -> &'static str {
