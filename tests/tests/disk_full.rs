@@ -39,6 +39,8 @@ fn store(name: &str) -> String {
 
 fn saggar(disk: &SmallDisk, command: &str, app: &App, store: &str) -> Command {
     let mut saggar = disk.saggar();
+    // Else the start of a host would fill the disk with the code of its tasks.
+    saggar.env("SAGGAR_KEEP_VERSIONS", "0");
     saggar.arg(command).arg(app.path()).args(["--store", store]).stdout(Stdio::piped()).stderr(Stdio::piped());
     saggar
 }
@@ -71,11 +73,11 @@ async fn add_to_paused_task(host: &TestHost) -> Vec<u64> {
     added.iter().map(|added| added.id.0).collect()
 }
 
-/// Stops the host and copies its store to the small disk, where `free_kib` are too little for the ends of its jobs.
-async fn move_to_disk(disk: &SmallDisk, host: TestHost, free_kib: usize) -> App {
+/// Stops the host and copies its store to the small disk, with too little space there for the ends of its jobs.
+async fn move_to_disk(disk: &SmallDisk, host: TestHost) -> App {
     let app = host.into_app().await;
     fs::copy(app.path().join(".saggar/saggar.db"), disk.path("saggar.db")).expect("the store fits");
-    disk.leave_free(free_kib);
+    disk.leave_free(1024);
     app
 }
 
@@ -85,7 +87,7 @@ async fn ended_jobs_are_retained_until_there_is_space() {
     let host = TestHost::start_durable(app()).await;
     let added = add_to_paused_task(&host).await;
     host.inner().resume("recorded").await.expect("it can be resumed");
-    let app = move_to_disk(&disk, host, 1024).await;
+    let app = move_to_disk(&disk, host).await;
     let mut serve =
         saggar(&disk, "serve", &app, &store("saggar")).env("RUST_LOG", "info").spawn().expect("the binary starts");
     let mut lines = BufReader::new(serve.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
@@ -128,8 +130,7 @@ async fn a_host_on_a_full_disk_stops_and_reports_each_job_correctly() {
     let host = TestHost::start_durable(app().simple_task("time", guests::HOSTILE_TIME)).await;
     host.add("time", json!(["sleep_an_hour"])).await;
     let added = add_to_paused_task(&host).await;
-    // The start stores the deployment and what its tasks run.
-    let app = move_to_disk(&disk, host, 2048).await;
+    let app = move_to_disk(&disk, host).await;
     let mut serve = saggar(&disk, "serve", &app, &store("saggar"));
     serve.args(["--drain", "100ms"]).env("RUST_LOG", "info,saggar_worker=debug");
     let server = Server::start_by(serve);
