@@ -173,7 +173,7 @@ def random(job: Job) -> float:
 
 
 @processor
-def ledger(job: Job) -> list:
+def ledger(job: Job) -> list[Any]:
     none = kv.get("ledger/none")
     first = kv.swap("ledger/a", None, "one")
     second = kv.swap("ledger/a", None, "two")
