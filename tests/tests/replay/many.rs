@@ -155,7 +155,7 @@ async fn attempts_of_all_kinds_do_the_same_again() {
             replayed += u64::from(is_same_again(&host, task, id).await);
         }
         assert_eq!(server.received().len(), received, "a request was sent again");
-        host.idle().await;
+        // Random calls may have added jobs of a later time, for which nobody waits.
         host.shutdown().await;
     }
     // An attempt that asks for more than 4 MiB has no record.

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::rerun::{assert_same, rerun};
 
-/// How many jobs of random calls are made again.
-const SEEDS: u64 = 200;
+/// How many jobs of random calls are made again: their records are not more than a task may store at once.
+const SEEDS: u64 = 80;
 
 /// Runs jobs of a task, and makes each of them again.
 async fn assert_all_same(app: App, guest: &str, jobs: impl IntoIterator<Item = Value>) {
@@ -30,7 +30,7 @@ pub(super) async fn assert_all_same_as(app: App, start: Start, guest: &str, jobs
         let (report, result) = rerun(host.inner().engine(), guest, &record, ReplayMode::Exact).await;
         assert_same(&record, &report, &result);
     }
-    host.idle().await;
+    // Random calls may have added jobs of a later time, for which nobody waits.
     host.shutdown().await;
 }
 
@@ -54,7 +54,7 @@ async fn random_calls_do_the_same_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn attempts_in_fresh_instances_do_the_same_again() {
-    let seeds = (1..=SEEDS / 4).map(|seed| json!([seed * 0x51ed_270b]));
+    let seeds = (1..=SEEDS / 2).map(|seed| json!([seed * 0x51ed_270b]));
     assert_all_same(app(guests::RANDOM_CALLS, &json!({ "reuse": 1 })), guests::RANDOM_CALLS, seeds).await;
 }
 

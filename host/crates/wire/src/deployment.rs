@@ -70,6 +70,7 @@ pub struct DeployedCode {
 pub struct DeploymentsQuery {
     /// Only deployments with a lower number: the `next` of the previous page.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(maximum = 18_446_744_073_709_551_615_u64)]
     pub before: Option<u64>,
     /// At most this many deployments; 20 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,6 +85,6 @@ pub struct DeploymentsQuery {
 pub struct RollbackQuery {
     /// The number of the deployment to go back to; by default the one before the running one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 18_446_744_073_709_551_615_u64)]
     pub to: Option<u64>,
 }

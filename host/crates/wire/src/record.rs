@@ -30,6 +30,7 @@ pub struct ListedRecord {
 pub struct RecordsQuery {
     /// The `next` of the previous page.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(maximum = 18_446_744_073_709_551_615_u64)]
     pub before: Option<u64>,
     /// At most this many records; 100 by default.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -67,6 +67,7 @@ pub(super) async fn list_records(
 #[into_params(parameter_in = Query)]
 pub(super) struct RecordParameters {
     /// The run of the attempt; without it, the last attempt that was recorded.
+    #[param(maximum = 18_446_744_073_709_551_615_u64)]
     run: Option<u64>,
 }
 
