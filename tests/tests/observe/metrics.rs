@@ -328,6 +328,7 @@ fn serve_many(store: &str) -> (App, Server) {
 }
 
 /// Asserts that the metrics of many tasks are answered quickly; returns them.
+#[expect(clippy::print_stdout, reason = "the test prints its measurements")]
 async fn assert_fast(server: &Server) -> Metrics {
     let (mut took, mut last) = (Duration::MAX, None);
     for _ in 0..5 {
