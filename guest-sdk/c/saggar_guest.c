@@ -228,6 +228,93 @@ bool saggar_cancel(const char *task, uint64_t id, saggar_problem *problem) {
     return done.is_error ? lift_problem(&done.problem, problem) : true;
 }
 
+/* The key-value store */
+
+typedef struct { abi_text value; uint64_t version; abi_optional_number expires_in_ms; } abi_entry;
+typedef struct { uint8_t is_some; abi_entry entry; } abi_optional_entry;
+typedef struct { uint8_t is_error; union { abi_optional_entry found; abi_problem problem; } value; } abi_got;
+typedef struct { uint8_t is_error; union { abi_optional_number version; abi_problem problem; } value; } abi_swapped;
+typedef struct { uint8_t is_error; union { int64_t sum; abi_problem problem; } value; } abi_sum;
+typedef struct { uint8_t is_error; union { uint8_t was_removed; abi_problem problem; } value; } abi_removed;
+typedef struct { const abi_text *keys; size_t count; abi_optional_text next; } abi_page;
+typedef struct { uint8_t is_error; union { abi_page page; abi_problem problem; } value; } abi_listed;
+
+_Static_assert(offsetof(abi_got, value.found.entry.expires_in_ms) == 32 && sizeof(abi_got) == 48, "the layout of kv.get");
+_Static_assert(offsetof(abi_swapped, value.version.number) == 16, "the layout of kv.compare-and-swap");
+_Static_assert(offsetof(abi_removed, value) == 4 && offsetof(abi_listed, value.page.next) == 12, "the layout of kv.keys");
+
+IMPORT("kv", "get") void import_kv_get(const char *, size_t, abi_got *);
+IMPORT("kv", "set") void import_kv_set(const char *, size_t, const char *, size_t, uint32_t, uint64_t, abi_added *);
+IMPORT("kv", "compare-and-swap")
+void import_kv_swap(const char *, size_t, uint32_t, uint64_t, const char *, size_t, uint32_t, uint64_t, abi_swapped *);
+IMPORT("kv", "increment") void import_kv_increment(const char *, size_t, int64_t, uint32_t, uint64_t, abi_sum *);
+IMPORT("kv", "remove") void import_kv_remove(const char *, size_t, uint32_t, uint64_t, abi_removed *);
+IMPORT("kv", "keys")
+void import_kv_keys(const char *, size_t, uint32_t, const char *, size_t, uint32_t, abi_listed *);
+
+bool saggar_kv_get(const char *key, saggar_kv_entry *entry, saggar_problem *problem) {
+    abi_got got;
+    import_kv_get(key, strlen(key), &got);
+    if (got.is_error) return lift_problem(&got.value.problem, problem);
+    saggar_kv_entry found = {.value = NONE};
+    if (got.value.found.is_some) {
+        const abi_entry *raw = &got.value.found.entry;
+        found.value = taken(raw->value.data, raw->value.length);
+        found.version = raw->version;
+        found.expires = raw->expires_in_ms.is_some;
+        found.expires_in_ms = found.expires ? raw->expires_in_ms.number : 0;
+    }
+    *entry = found;
+    return true;
+}
+
+bool saggar_kv_set(const char *key, saggar_text value, uint64_t ttl_ms, uint64_t *version, saggar_problem *problem) {
+    abi_added written;
+    import_kv_set(key, strlen(key), value.data, value.length, ttl_ms > 0, ttl_ms, &written);
+    if (written.is_error) return lift_problem(&written.value.problem, problem);
+    if (version != NULL) *version = written.value.id;
+    return true;
+}
+
+bool saggar_kv_swap(const char *key, uint64_t expected, saggar_text value, uint64_t ttl_ms, uint64_t *version, saggar_problem *problem) {
+    abi_swapped swapped;
+    import_kv_swap(key, strlen(key), expected > 0, expected, value.data, value.length, ttl_ms > 0, ttl_ms, &swapped);
+    if (swapped.is_error) return lift_problem(&swapped.value.problem, problem);
+    *version = swapped.value.version.is_some ? swapped.value.version.number : 0;
+    return true;
+}
+
+bool saggar_kv_increment(const char *key, int64_t by, uint64_t ttl_ms, int64_t *sum, saggar_problem *problem) {
+    abi_sum added;
+    import_kv_increment(key, strlen(key), by, ttl_ms > 0, ttl_ms, &added);
+    if (added.is_error) return lift_problem(&added.value.problem, problem);
+    if (sum != NULL) *sum = added.value.sum;
+    return true;
+}
+
+bool saggar_kv_remove(const char *key, uint64_t expected, bool *was_removed, saggar_problem *problem) {
+    abi_removed removed;
+    import_kv_remove(key, strlen(key), expected > 0, expected, &removed);
+    if (removed.is_error) return lift_problem(&removed.value.problem, problem);
+    if (was_removed != NULL) *was_removed = removed.value.was_removed != 0;
+    return true;
+}
+
+bool saggar_kv_keys(const char *prefix, saggar_text after, uint32_t limit, saggar_kv_page *page, saggar_problem *problem) {
+    abi_listed listed;
+    import_kv_keys(prefix, strlen(prefix), after.data != NULL, after.data, after.length, limit, &listed);
+    if (listed.is_error) return lift_problem(&listed.value.problem, problem);
+    const abi_page *raw = &listed.value.page;
+    /* The list itself is freed at the end as well. */
+    taken((const char *)raw->keys, raw->count * sizeof *raw->keys);
+    saggar_text *keys = saggar_alloc(raw->count * sizeof *keys);
+    for (size_t at = 0; at < raw->count; at++) keys[at] = taken(raw->keys[at].data, raw->keys[at].length);
+    page->keys = keys;
+    page->count = raw->count;
+    page->next = lift_optional(&raw->next);
+    return true;
+}
+
 /* The calls of the host */
 
 typedef struct {

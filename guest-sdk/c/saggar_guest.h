@@ -114,6 +114,37 @@ bool saggar_add_with(const char *task, const char *args, const saggar_options *o
 bool saggar_get(const char *task, uint64_t id, saggar_job *job, saggar_problem *problem);
 bool saggar_cancel(const char *task, uint64_t id, saggar_problem *problem);
 
+/* The tenant's key-value store, for what a plugin keeps between jobs. The task requests it with `"sandbox": {"kv": "write"}`,
+ * and the operator grants it. Each function returns false and fills in the problem, if one is given, when it fails.
+ *
+ * Each call is one atomic step, and a write is on disk before it returns, whatever becomes of the attempt. Values are bytes;
+ * plugins that share them with other languages store JSON. Versions begin at 1, and 0 stands for none. An entry expires after
+ * `ttl_ms`; with 0 it does not. */
+typedef struct {
+    saggar_text value;
+    uint64_t version;       /* 0 if there is no entry. */
+    bool expires;
+    uint64_t expires_in_ms; /* If it expires. */
+} saggar_kv_entry;
+
+typedef struct {
+    const saggar_text *keys;
+    size_t count;
+    saggar_text next; /* After which key to continue; no data if there are no more keys. */
+} saggar_kv_page;
+
+bool saggar_kv_get(const char *key, saggar_kv_entry *entry, saggar_problem *problem);
+bool saggar_kv_set(const char *key, saggar_text value, uint64_t ttl_ms, uint64_t *version, saggar_problem *problem);
+/* Writes a value if the entry has the version `expected`, or if there is no entry for 0. `version` becomes the new one, or 0
+ * if the entry is another one. */
+bool saggar_kv_swap(const char *key, uint64_t expected, saggar_text value, uint64_t ttl_ms, uint64_t *version, saggar_problem *problem);
+/* Adds to a number; no entry counts as 0, and only then `ttl_ms` has an effect. */
+bool saggar_kv_increment(const char *key, int64_t by, uint64_t ttl_ms, int64_t *sum, saggar_problem *problem);
+/* Removes an entry; if `expected` is not 0, only if it has that version. */
+bool saggar_kv_remove(const char *key, uint64_t expected, bool *was_removed, saggar_problem *problem);
+/* At most 1,000 of the keys that begin with `prefix`, after the key `after` if it has data. */
+bool saggar_kv_keys(const char *prefix, saggar_text after, uint32_t limit, saggar_kv_page *page, saggar_problem *problem);
+
 /* The functions of a plugin, by role. A reference selects one by the name after `#`; without a name it is the only one,
  * or the one whose third member is true. Handlers return false and fill in the problem when they fail. */
 typedef saggar_result (*saggar_processor)(uint64_t id, saggar_text args);

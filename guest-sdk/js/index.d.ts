@@ -102,6 +102,99 @@ export const tasks: {
   cancel(task: string, id: number): void;
 };
 
+/** How a value is written. */
+export interface ValueOptions {
+  /** The entry expires after this many milliseconds; by default it does not. */
+  ttlMs?: number;
+}
+
+/** An entry of the key-value store. */
+export interface Entry<V = Json> {
+  readonly value: V;
+  /** Every write changes it: for `kv.swap` and `kv.remove`. */
+  readonly version: number;
+  /** `null` if it does not expire. */
+  readonly expiresInMs: number | null;
+}
+
+/**
+ * The tenant's key-value store. A task requests it with `"sandbox": {"kv": "write"}`, and the operator grants it. Values are
+ * JSON. A write is on disk before the function returns, whatever becomes of the attempt. Every function throws a `Problem`.
+ */
+export const kv: {
+  /** Returns the value of a key; `undefined` if there is none. */
+  get<V = Json>(key: string): V | undefined;
+  /** Returns the value with its version. */
+  entry<V = Json>(key: string): Entry<V> | undefined;
+  /** Returns a value that need not be JSON. */
+  getBytes(key: string): Entry<Uint8Array> | undefined;
+  /** Writes a value and returns its version. */
+  set(key: string, value: unknown, options?: ValueOptions): number;
+  /** Writes a value that need not be JSON. */
+  setBytes(key: string, bytes: Uint8Array, options?: ValueOptions): number;
+  /**
+   * Writes a value if the entry has this version, or if there is no entry for `null`. Returns the new version; `null` if the
+   * entry is another one.
+   */
+  swap(key: string, version: number | null | undefined, value: unknown, options?: ValueOptions): number | null;
+  /** Replaces a value with what `change` makes of it; calls it again if another job was faster. */
+  update<V = Json>(key: string, change: (value: V | undefined) => V, options?: ValueOptions): V;
+  /** Adds to a number, 1 by default, and returns the sum. No entry counts as 0; only then `ttlMs` has an effect. */
+  increment(key: string, by?: number, options?: ValueOptions): number;
+  /** Removes an entry, with `version` only if it has that one; returns whether it did. */
+  remove(key: string, options?: { version?: number }): boolean;
+  /** Returns all keys that begin with a prefix. */
+  keys(prefix?: string): string[];
+  /** Returns some keys, at most 1,000; `next` is the `after` of the next page, `null` if there are no more keys. */
+  page(prefix?: string, options?: { after?: string | null; limit?: number }): { keys: string[]; next: string | null };
+};
+
+/** A response, whatever its status is. */
+export interface HttpResponse {
+  readonly status: number;
+  /** Names in lower case, and values. */
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: Uint8Array;
+  /** The first value of a header; the name can have any case. */
+  header(name: string): string | null;
+  /** The body as text. Bytes that are not UTF-8 become U+FFFD. */
+  text(): string;
+  /** The body from JSON. Throws `invalid-response`. */
+  json<T = any>(): T;
+  /**
+   * Returns the response if its status is from 200 to 299, and otherwise throws what fits its status, with the code
+   * `http-status`: `Retry` for 408, 425, 429 and 5xx (`RetryAfter` with the seconds of `retry-after`), `Reject` for others.
+   */
+  success(): HttpResponse;
+}
+
+export interface RequestOptions {
+  headers?: Record<string, string> | Iterable<readonly [string, string]>;
+  body?: string | Uint8Array | ArrayBuffer;
+  /** Becomes the body, with its `content-type`. */
+  json?: unknown;
+  /** Limits the whole exchange; at most what the call has left, which is also the default. */
+  timeoutMs?: number;
+}
+
+/**
+ * Requests over HTTP, to the origins that the task requests in `sandbox.http` and the operator grants. The host follows no
+ * redirects and does not decompress. `$SECRET.name` in the value of a header is the placeholder of a secret, and `$HMAC.name` that of a
+ * signature of the request, which the host makes with a secret.
+ *
+ * Every function throws a `Problem`, with one of the codes `http-not-granted`, `invalid-request`, `request-too-large`,
+ * `too-many-requests`, `unknown-name`, `address-denied`, `connection-failed`, `tls-failed`, `timed-out`,
+ * `response-too-large`, `invalid-response`.
+ */
+export const http: {
+  request(method: string, url: string, options?: RequestOptions): HttpResponse;
+  get(url: string, options?: RequestOptions): HttpResponse;
+  post(url: string, options?: RequestOptions): HttpResponse;
+  put(url: string, options?: RequestOptions): HttpResponse;
+  patch(url: string, options?: RequestOptions): HttpResponse;
+  delete(url: string, options?: RequestOptions): HttpResponse;
+};
+
 /** A function, or functions by the names after `#` in a task's reference; `default` is the one without a name. */
 type Named<F> = F | { [name: string]: F };
 type MaybePromise<T> = T | Promise<T>;

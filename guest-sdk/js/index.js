@@ -1,5 +1,5 @@
-// The SDK: one module without dependencies. It calls the host by the imports of the contract (`wit/`) and makes the
-// exports that the host calls.
+// The SDK, without dependencies. It calls the host by the imports of the contract (`wit/`) and makes the exports that the
+// host calls.
 //
 // In the tools that make components of JavaScript, an uncaught exception is a trap: its message is lost, and the
 // instance with it. So every function that the host calls goes through `run`, which catches all of them.
@@ -8,6 +8,10 @@ import * as context from "saggar:task/context@0.1.0";
 import * as progress from "saggar:task/progress@0.1.0";
 import * as logging from "saggar:task/log@0.1.0";
 import * as queue from "saggar:task/tasks@0.1.0";
+import * as store from "saggar:task/kv@0.1.0";
+import * as web from "saggar:task/http@0.1.0";
+
+import { decode, encode, text } from "./text.js";
 
 /** The running call: its role, and how many jobs it has added. `null` between calls. */
 let call = null;
@@ -97,12 +101,6 @@ function ask(request) {
 }
 
 // Values
-
-/** UTF-8 has no lone surrogates. */
-function text(value) {
-  const string = String(value);
-  return string.isWellFormed?.() === false ? string.toWellFormed() : string;
-}
 
 function wholeNumber(name, value) {
   if (Number.isSafeInteger(value) && value >= 0) return value;
@@ -293,6 +291,177 @@ export const tasks = Object.freeze({
     return { ...job, id: idFromHost(job.id), current, total, response: optional(job.response) };
   },
   cancel: (task, id) => void ask(() => queue.cancel(text(task), idToHost(id))),
+});
+
+// The key-value store
+
+/** Text of bytes. Throws if they are not UTF-8. */
+function decodeExactly(bytes) {
+  if (globalThis.TextDecoder) return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  let characters = "";
+  for (const byte of bytes) characters += String.fromCharCode(byte);
+  return decodeURIComponent(escape(characters));
+}
+
+function fromValue(key, bytes) {
+  try {
+    return JSON.parse(decodeExactly(bytes));
+  } catch (error) {
+    throw new Problem("invalid-value", `the value of the key \`${key}\` is not JSON: ${error.message}`, { cause: error });
+  }
+}
+
+function toValue(key, value) {
+  const json = toJson(Problem, "invalid-value", value);
+  if (json !== undefined) return encode(json);
+  throw new Problem("invalid-value", `the value of the key \`${key}\` is a ${typeof value}, which JSON does not have`);
+}
+
+const ttl = ({ ttlMs } = {}) => (ttlMs == null ? null : wholeNumber("ttlMs", ttlMs));
+const toVersion = (version) => (version == null ? null : wholeNumber("version", version));
+
+/** A number from the host that must be exact. */
+function exact(value) {
+  const number = Number(value);
+  if (Number.isSafeInteger(number)) return number;
+  throw new Problem("number-too-large", `${value} is beyond 2^53 - 1, which a JavaScript number cannot hold exactly`);
+}
+
+function found(key) {
+  const entry = ask(() => store.get(text(key)));
+  if (entry == null) return undefined;
+  const { value, version, expiresInMs } = entry;
+  return { value, version: exact(version), expiresInMs: expiresInMs == null ? null : approximate(expiresInMs) };
+}
+
+function swapBytes(key, version, bytes, options) {
+  const [expected, time] = [toVersion(version), ttl(options)];
+  const swapped = ask(() => store.compareAndSwap(text(key), expected, bytes, time));
+  return swapped == null ? null : exact(swapped);
+}
+
+/** Whether the guest was built with componentize-js, which aborts it if it passes a negative number (ComponentizeJS#343). */
+const abortsAtNegativeNumbers = () => Boolean(globalThis.TextDecoder && !globalThis.process?.versions?.node);
+
+/** What `increment` of the host does, without passing the number to it. */
+function addBySwapping(key, by, ttlMs) {
+  for (;;) {
+    const entry = found(key);
+    const number = entry === undefined ? "0" : decode(entry.value);
+    if (!/^(0|-?[1-9][0-9]*)$/.test(number)) {
+      throw new Problem("not-a-number", `the value of the key \`${key}\` is not a whole number`);
+    }
+    const sum = exact(exact(number) + by);
+    if (swapBytes(key, entry?.version, encode(String(sum)), { ttlMs: entry ? entry.expiresInMs : ttlMs }) !== null) return sum;
+  }
+}
+
+/** The tenant's key-value store. Values are JSON. Every function throws a `Problem`. */
+export const kv = Object.freeze({
+  get: (key) => kv.entry(key)?.value,
+  entry(key) {
+    const entry = found(key);
+    return entry && { ...entry, value: fromValue(key, entry.value) };
+  },
+  getBytes: (key) => found(key),
+  set: (key, value, options) => kv.setBytes(key, toValue(key, value), options),
+  setBytes(key, bytes, options) {
+    const time = ttl(options);
+    return exact(ask(() => store.set(text(key), bytes, time)));
+  },
+  swap: (key, version, value, options) => swapBytes(key, version, toValue(key, value), options),
+  update(key, change, options) {
+    for (;;) {
+      const entry = kv.entry(key);
+      const value = change(entry?.value);
+      if (kv.swap(key, entry?.version, value, options) !== null) return value;
+    }
+  },
+  increment(key, by = 1, options = {}) {
+    const [change, time] = [exact(by), ttl(options)];
+    if (change < 0 && abortsAtNegativeNumbers()) return addBySwapping(key, change, time);
+    return exact(ask(() => store.increment(text(key), change, time)));
+  },
+  remove(key, { version } = {}) {
+    const expected = toVersion(version);
+    return ask(() => store.remove(text(key), expected));
+  },
+  keys(prefix = "") {
+    const keys = [];
+    for (let after; ; ) {
+      const page = kv.page(prefix, { after });
+      keys.push(...page.keys);
+      if (page.next === null) return keys;
+      after = page.next;
+    }
+  },
+  page(prefix = "", { after, limit = 1000 } = {}) {
+    const { keys, next } = ask(() => store.keys(text(prefix), after == null ? null : text(after), wholeNumber("limit", limit)));
+    return { keys, next: next ?? null };
+  },
+});
+
+// Requests over HTTP
+
+const RETRIED = [408, 425, 429];
+
+/** A response, whatever its status is. */
+class Response {
+  constructor(status, headers, body) {
+    Object.assign(this, { status, headers, body });
+  }
+  header(name) {
+    return this.headers.find(([other]) => other.toLowerCase() === name.toLowerCase())?.[1] ?? null;
+  }
+  text() {
+    return decode(this.body);
+  }
+  json() {
+    try {
+      return JSON.parse(this.text());
+    } catch (error) {
+      throw new Problem("invalid-response", `the response is not JSON: ${error.message}`, { cause: error });
+    }
+  }
+  success() {
+    const { status } = this;
+    if (status >= 200 && status < 300) return this;
+    const [code, message, options] = ["http-status", `the server answered with the status ${status}`, { details: { status } }];
+    if (!RETRIED.includes(status) && status < 500) throw new Reject(code, message, options);
+    const after = this.header("retry-after")?.trim() ?? "";
+    if (/^\d{1,9}$/.test(after)) throw new RetryAfter(Number(after) * 1000, code, message, options);
+    throw new Retry(code, message, options);
+  }
+}
+
+const REQUEST_OPTIONS = ["headers", "body", "json", "timeoutMs"];
+
+function send(method, url, options = {}) {
+  const unknown = Object.keys(options).find((name) => !REQUEST_OPTIONS.includes(name));
+  if (unknown) throw new Problem("invalid-request", `unknown option \`${unknown}\`; known: ${REQUEST_OPTIONS.join(", ")}`);
+  const { headers = [], body = "", json, timeoutMs } = options;
+  const pairs = (typeof headers[Symbol.iterator] === "function" ? [...headers] : Object.entries(headers)).map(([name, value]) => [text(name), text(value)]);
+  let bytes = typeof body === "string" ? encode(body) : new Uint8Array(body);
+  if (json !== undefined) {
+    const body = toJson(Problem, "invalid-request", json);
+    if (body === undefined) throw new Problem("invalid-request", `\`json\` is a ${typeof json}, which JSON does not have`);
+    bytes = encode(body);
+    pairs.push(["content-type", "application/json"]);
+  }
+  const limit = timeoutMs === undefined ? null : wholeNumber("timeoutMs", timeoutMs);
+  const request = { method: text(method), url: text(url), headers: pairs, body: bytes, timeoutMs: limit };
+  const response = ask(() => web.send(request));
+  return new Response(response.status, response.headers, new Uint8Array(response.body));
+}
+
+/** Requests over HTTP. Every function returns the whole response, and throws a `Problem`. */
+export const http = Object.freeze({
+  request: send,
+  get: (url, options) => send("GET", url, options),
+  post: (url, options) => send("POST", url, options),
+  put: (url, options) => send("PUT", url, options),
+  patch: (url, options) => send("PATCH", url, options),
+  delete: (url, options) => send("DELETE", url, options),
 });
 
 // The calls of the host

@@ -14,6 +14,29 @@ export interface Settings {
   cancelledAfter?: number;
   /** How many jobs can be added before `queue-full`. */
   queueSize?: number;
+  /** Answers requests over HTTP; without it they fail with `http-not-granted`. */
+  onRequest?: (request: SentRequest) => Answer;
+  /** The environment variables of the task. */
+  env?: Record<string, string>;
+  /** Files by their paths, such as `/data/a.txt`; `null` for an empty directory. The task may write all of them. */
+  files?: Record<string, string | Uint8Array | null>;
+}
+
+/** A request over HTTP that a plugin sent. */
+export interface SentRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: [string, string][];
+  readonly body: Uint8Array;
+  readonly timeoutMs: number | null;
+}
+
+/** The answer to a request: a response, with the status 200 by default, or a problem. */
+export interface Answer {
+  status?: number;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array;
+  problem?: { code: string; message: string };
 }
 
 /** A job that a plugin added. */
@@ -45,8 +68,16 @@ export class FakeHost {
   readonly logLines: { level: "debug" | "info" | "warn" | "error"; message: string }[];
   /** Every added job, in order. */
   readonly added: AddedJob[];
+  /** Every request over HTTP, in order. */
+  readonly requests: SentRequest[];
   /** Sets the job that `tasks.get` returns. */
   job(task: string, job: Partial<JobView> & { id: number }): this;
+  /** Sets the value of a key of the key-value store. */
+  kvValue(key: string, value: unknown): this;
+  /** The value of a key of the key-value store; `undefined` if there is none. */
+  kv(key: string): any;
+  /** The text of a file; `undefined` if there is none. */
+  file(path: string): string | undefined;
   /** The status of a job that the plugin added or the test set. */
   status(task: string, id: number): JobView["status"] | undefined;
 

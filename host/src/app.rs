@@ -6,12 +6,16 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use saggar_definition::{Catalog, Diagnostic, Location, Severity, Task};
+use saggar_grant::{Granted, Grants};
 use saggar_job::{CodeFile, Role};
+use saggar_queue::DeployedCode;
 use saggar_sandbox::Engine;
 use saggar_worker::{Setup, Unready};
 
 use crate::app_location::AppLocation;
-use crate::code::{self, CodeFiles, LoadedCode, Wanted};
+use crate::capabilities::{self, Reviewed};
+use crate::code::{self, CodeFiles, CodeKey, LoadedCode, Wanted};
+use crate::versions::Versions;
 
 /// A loaded app: its valid tasks with their plugins, and the problems of the other tasks.
 #[derive(Default)]
@@ -26,6 +30,10 @@ pub struct App {
     unusable: Vec<(Arc<Task>, Arc<str>)>,
     /// The first problem of each definition that cannot be used, by the task's id in lower case.
     pub(crate) broken: BTreeMap<String, Arc<str>>,
+    /// What the operator grants to its tasks.
+    grants: Arc<Grants>,
+    /// What each valid definition has of it, by the task's id in lower case.
+    reviewed: BTreeMap<String, Reviewed>,
     code: LoadedCode,
 }
 
@@ -75,6 +83,8 @@ pub(crate) struct Definitions {
     pub(crate) catalog: Catalog,
     problems: Vec<Diagnostic>,
     broken: BTreeMap<String, Arc<str>>,
+    grants: Arc<Grants>,
+    reviewed: BTreeMap<String, Reviewed>,
 }
 
 impl Definitions {
@@ -85,7 +95,9 @@ impl Definitions {
         let broken = broken.into_iter().map(|(id, problem)| (id.folded().to_owned(), problem.into())).collect();
         let mut problems = diagnostics;
         problems.splice(..0, place.warnings());
-        Self { catalog, problems, broken }
+        let reviewed =
+            catalog.iter().map(|task| (task.id.folded().to_owned(), capabilities::review(task, place))).collect();
+        Self { catalog, problems, broken, grants: place.grants().clone(), reviewed }
     }
 
     /// Returns the problem of an app that needs more sandboxes than it may have.
@@ -125,29 +137,32 @@ impl Definitions {
             preparing: self.catalog.iter().cloned().collect(),
             problems: self.problems.clone(),
             broken: self.broken.clone(),
+            grants: self.grants.clone(),
+            reviewed: self.reviewed.clone(),
             ..App::default()
         }
     }
 
     /// Loads the code, several files at a time, and checks that it implements the roles that the tasks refer to. Reuses
-    /// code of the app `known` whose files have not changed. Calls `resolved` for each task as soon as its
-    /// plugins are resolved, with its problems. Cancel safe.
+    /// code of the app `known` whose files have not changed; `versions` says which code comes from the store. Calls
+    /// `resolved` for each task as soon as its plugins are resolved, with its problems. Cancel safe.
     pub(crate) async fn resolve(
         self,
         engine: &Engine,
         app_dir: &Path,
         known: &App,
+        versions: &Versions,
         mut resolved: impl FnMut(Setup, &[Diagnostic]) + Send,
     ) -> App {
-        let Self { catalog, problems, broken } = self;
-        let mut app = App { problems, broken, ..App::default() };
+        let Self { catalog, problems, broken, grants, reviewed } = self;
+        let mut app = App { problems, broken, grants, reviewed, ..App::default() };
         let mut budget = CapacityBudget::new(engine, &catalog);
         let mut waiting = PendingTasks::new(&catalog);
         let files = CodeFiles::of(app_dir);
-        let mut loading = code::load_all(engine, &files, &known.code, wanted(&catalog));
-        while let Some((file, loaded)) = loading.next().await {
-            app.code.insert(file.clone(), loaded);
-            for task in waiting.completed_by(&file) {
+        let mut loading = code::load_all(engine, &files, versions, &known.code, wanted(&catalog));
+        while let Some((key, loaded)) = loading.next().await {
+            app.code.insert(key.clone(), loaded);
+            for task in waiting.completed_by(&key) {
                 let (setup, mut problems) = app.resolve_task(&task, &files, engine, &mut budget);
                 resolved(setup, &problems);
                 app.problems.append(&mut problems);
@@ -158,37 +173,39 @@ impl Definitions {
     }
 }
 
-/// Returns the files that the tasks refer to.
+/// Returns the code that the tasks refer to.
 fn wanted(catalog: &Catalog) -> Vec<Wanted> {
-    let mut functions = BTreeMap::<CodeFile, BTreeSet<String>>::new();
-    for (_, reference) in catalog.iter().flat_map(|task| task.references()) {
-        let of_file = functions.entry(reference.value.code.clone()).or_default();
-        of_file.extend(reference.value.handler.clone());
+    let mut functions = BTreeMap::<CodeKey, BTreeSet<String>>::new();
+    for task in catalog.iter() {
+        for (_, reference) in task.references() {
+            let of_file = functions.entry(CodeKey::of(task, &reference.value.code)).or_default();
+            of_file.extend(reference.value.handler.clone());
+        }
     }
-    functions.into_iter().map(|(file, functions)| Wanted { file, functions }).collect()
+    functions.into_iter().map(|(key, functions)| Wanted { key, functions }).collect()
 }
 
 /// Tasks whose code is not all loaded.
 struct PendingTasks {
-    by_file: BTreeMap<CodeFile, Vec<Arc<Task>>>,
-    /// The number of files that a task still waits for, by the task's id.
+    by_code: BTreeMap<CodeKey, Vec<Arc<Task>>>,
+    /// How much code a task still waits for, by the task's id.
     missing: BTreeMap<String, usize>,
 }
 
 impl PendingTasks {
     fn new(catalog: &Catalog) -> Self {
-        let (mut by_file, mut missing) = (BTreeMap::<CodeFile, Vec<Arc<Task>>>::new(), BTreeMap::new());
+        let (mut by_code, mut missing) = (BTreeMap::<CodeKey, Vec<Arc<Task>>>::new(), BTreeMap::new());
         for task in catalog.iter() {
-            let files: BTreeSet<_> = task.references().map(|(_, at)| at.value.code.clone()).collect();
-            missing.insert(task.id.folded().to_owned(), files.len());
-            files.into_iter().for_each(|file| by_file.entry(file).or_default().push(task.clone()));
+            let keys: BTreeSet<_> = task.references().map(|(_, at)| CodeKey::of(task, &at.value.code)).collect();
+            missing.insert(task.id.folded().to_owned(), keys.len());
+            keys.into_iter().for_each(|key| by_code.entry(key).or_default().push(task.clone()));
         }
-        Self { by_file, missing }
+        Self { by_code, missing }
     }
 
-    /// Removes and returns the tasks for which `file` was the last missing one.
-    fn completed_by(&mut self, file: &CodeFile) -> Vec<Arc<Task>> {
-        let mut complete = self.by_file.remove(file).unwrap_or_default();
+    /// Removes and returns the tasks for which the code with this key was the last missing one.
+    fn completed_by(&mut self, key: &CodeKey) -> Vec<Arc<Task>> {
+        let mut complete = self.by_code.remove(key).unwrap_or_default();
         complete.retain(|task| match self.missing.get_mut(task.id.folded()) {
             Some(missing) => {
                 *missing -= 1;
@@ -241,19 +258,6 @@ fn too_much_memory(task: &Task, engine: &Engine) -> Option<Diagnostic> {
     (asked > most).then(|| task.diagnose(Role::Processor, message, "restart the host, or lower `sandbox.memory`"))
 }
 
-/// Returns a problem for each request of a task that is not granted. Only the operator can grant; a host cannot grant
-/// anything yet.
-fn denied_requests(task: &Task) -> Vec<Diagnostic> {
-    let help = "this host does not grant HTTP, environment variables or directories: remove the request";
-    let refuse =
-        |span, what: String| task.diagnose_at(span, format!("the task requests {what}, which is not granted"), help);
-    let request = &task.sandbox;
-    let http = request.http.iter().map(|origin| refuse(origin.span, format!("HTTP to `{}`", origin.value)));
-    let env = request.env.iter().map(|name| refuse(name.span, format!("the environment variable `{}`", name.value)));
-    let dirs = request.dirs.iter().map(|dir| refuse(dir.span, format!("the directory `{}`", dir.value.path)));
-    http.chain(env).chain(dirs).collect()
-}
-
 impl App {
     /// Returns whether any problem is an error.
     pub fn has_errors(&self) -> bool {
@@ -268,7 +272,32 @@ impl App {
 
     /// Returns the loaded code of this file, if a task refers to it and it can be used.
     pub fn plugin(&self, file: &CodeFile) -> Option<saggar_sandbox::Plugin> {
-        self.code.get(file)
+        self.code.of_file(file)
+    }
+
+    /// Returns the code that a task of the app runs its jobs with: what it pins, or else that of the file.
+    pub fn processor(&self, task: &Task) -> Option<saggar_sandbox::Plugin> {
+        self.code.get(&CodeKey::of(task, &task.process.value.code))
+    }
+
+    /// Returns the code that can be used as a deployment lists it.
+    pub fn deployed(&self) -> Vec<DeployedCode> {
+        self.code.deployed()
+    }
+
+    /// Returns the bytes to keep of the code with this digest; `None` if they cannot be read any more.
+    pub(crate) async fn code_bytes(&self, engine: &Engine, app_dir: &Path, digest: &str) -> Option<Vec<u8>> {
+        self.code.bytes(engine, &CodeFiles::of(app_dir), digest).await
+    }
+
+    /// Returns what the operator grants to its tasks.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Returns what a task has in force.
+    pub fn granted(&self, task: &Task) -> Arc<Granted> {
+        self.reviewed.get(task.id.folded()).map(|reviewed| reviewed.granted.clone()).unwrap_or_default()
     }
 
     /// Returns the names of the plugins and scripts that `other` does not have with the same content.
@@ -286,17 +315,22 @@ impl App {
         budget: &mut CapacityBudget,
     ) -> (Setup, Vec<Diagnostic>) {
         let mut problems = self.code.problems(files, task);
-        problems.extend(denied_requests(task));
+        problems.extend(self.reviewed.get(task.id.folded()).into_iter().flat_map(|task| task.problems.clone()));
         problems.extend(too_much_memory(task, engine));
-        let setup = Setup::new(task.clone(), |file| self.code.get(file)).ok().filter(|_| problems.is_empty());
+        let setup = self.setup(task).filter(|_| problems.is_empty());
         problems.extend(setup.as_ref().and_then(|setup| budget.reserve(task, setup)));
         if let (Some(setup), true) = (setup, problems.is_empty()) {
             self.tasks.push(task.clone());
-            return (setup, problems);
+            return (setup, self.code.warning(task).into_iter().collect());
         }
         let first: Arc<str> = problems.first().map_or_else(String::new, Diagnostic::brief).into();
         self.unusable.push((task.clone(), first.clone()));
         (Setup::unready(task.clone(), Unready::Broken(first)), problems)
+    }
+
+    /// Returns the setup of a task, if all of its code can be used.
+    fn setup(&self, task: &Arc<Task>) -> Option<Setup> {
+        Setup::new(task.clone(), self.granted(task), |file| self.code.get(&CodeKey::of(task, file))).ok()
     }
 
     /// Sorts tasks and problems, because plugins become ready in any order.
@@ -307,9 +341,14 @@ impl App {
         self.problems.sort_by(|a, b| a.location.file.cmp(&b.location.file));
     }
 
-    /// Returns what the worker opens: each task with its plugins, or with the reason why it cannot run.
-    pub(crate) fn setups(&self) -> Vec<Setup> {
-        let ready = |task: &Arc<Task>| Setup::new(task.clone(), |file| self.code.get(file)).ok();
+    /// Returns what the worker opens: each task with its plugins, or with the reason why it cannot run. `deployment` is the
+    /// number of the deployment that has its code.
+    pub(crate) fn setups(&self, deployment: Option<u64>) -> Vec<Setup> {
+        let ready = |task: &Arc<Task>| {
+            let setup = self.setup(task)?;
+            setup.set_deployment(deployment.unwrap_or(0));
+            Some(setup)
+        };
         let preparing = |task: &Arc<Task>| Setup::unready(task.clone(), Unready::Preparing);
         let unusable =
             |(task, problem): &(Arc<Task>, Arc<str>)| Setup::unready(task.clone(), Unready::Broken(problem.clone()));

@@ -1,9 +1,10 @@
-//! Where an app is loaded from: its directory, and the values that its task files may use.
+//! Where an app is loaded from: its directory, the values that its task files may use, and what its tasks are granted.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use saggar_definition::{Diagnostic, Location, Variable};
+use saggar_grant::Grants;
 
 use crate::env_allow::EnvAllow;
 
@@ -14,23 +15,45 @@ pub(crate) type EnvValues = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 const CONFIGURATION: &str = "saggar.toml";
 
 /// Where an app is loaded from.
+#[derive(Clone)]
 pub(crate) struct AppLocation {
     pub(crate) dir: PathBuf,
     env_allow: EnvAllow,
     env_values: EnvValues,
+    grants: Arc<Grants>,
     /// Whether it is the app of a tenant, which configures nothing but its tasks.
     is_of_tenant: bool,
 }
 
 impl AppLocation {
     /// Creates the location of a host's only app.
-    pub(crate) fn of_app(dir: PathBuf, env_allow: EnvAllow, env_values: EnvValues) -> Self {
-        Self { dir, env_allow, env_values, is_of_tenant: false }
+    pub(crate) fn of_app(dir: PathBuf, env_allow: EnvAllow, env_values: EnvValues, grants: Grants) -> Self {
+        Self { dir, env_allow, env_values, grants: Arc::new(grants), is_of_tenant: false }
     }
 
     /// Creates the location of a tenant's app.
-    pub(crate) fn of_tenant(dir: PathBuf, env_allow: EnvAllow, env_values: EnvValues) -> Self {
-        Self { is_of_tenant: true, ..Self::of_app(dir, env_allow, env_values) }
+    pub(crate) fn of_tenant(dir: PathBuf, env_allow: EnvAllow, env_values: EnvValues, grants: Grants) -> Self {
+        Self { is_of_tenant: true, ..Self::of_app(dir, env_allow, env_values, grants) }
+    }
+
+    /// Returns the location with other grants.
+    pub(crate) fn with_grants(&self, grants: Grants) -> Self {
+        Self { grants: Arc::new(grants), ..self.clone() }
+    }
+
+    /// Returns what the operator grants to the tasks of the app.
+    pub(crate) fn grants(&self) -> &Arc<Grants> {
+        &self.grants
+    }
+
+    /// Returns the table of the configuration that has the grants.
+    pub(crate) fn grants_table(&self) -> &'static str {
+        if self.is_of_tenant { "tenant.grants" } else { "grants" }
+    }
+
+    /// Returns the value of a granted environment variable; `None` if it is not set.
+    pub(crate) fn granted_value(&self, name: &str) -> Option<String> {
+        (self.env_values)(name)
     }
 
     /// Returns a variable for the app's task files.

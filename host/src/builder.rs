@@ -6,18 +6,22 @@ use std::time::Duration;
 
 use opentelemetry::global::BoxedTracer;
 use saggar_definition::Diagnostic;
+use saggar_grant::Grants;
+use saggar_http_client::{HttpClient, run_program};
 use saggar_job::TaskKey;
-use saggar_queue::Queue;
+use saggar_queue::{DeploymentCause, Queue};
 use saggar_sandbox::{Allocator, CompileReport, CompileState, Compiler, Engine, EngineError, EngineOptions};
 use saggar_tenant::Tenant;
+use saggar_worker::SharedFiles;
 
 use crate::app::{App, Definitions, StartError};
 use crate::app_location::{AppLocation, EnvValues};
 use crate::env_allow::EnvAllow;
-use crate::host::{CheckConfiguration, DEFAULT_KEEP_BYTES, Host, HostParts, ProblemReporter};
+use crate::host::{CheckConfiguration, DEFAULT_KEEP_BYTES, Host, HostParts, ProblemReporter, SecretProgram};
 use crate::reloads::ConfigurationCheck;
 use crate::script_runner::{SCRIPT_RUNNER, TYPE_STRIPPER};
 use crate::store::StoreChoice;
+use crate::versions::Versions;
 
 /// Maximum number of sandboxes of a host. Each reserves some gigabytes of address space in the pool, and a process has
 /// 128 TiB.
@@ -29,6 +33,9 @@ const SPARE_SANDBOXES: u32 = 64;
 /// Minimum size of the pool's memories, so that tasks can request more after a reload than at the start.
 const MIN_POOL_MEMORY: u64 = 64 << 20;
 
+/// Where scratch directories are in the state directory.
+const SCRATCH: &str = "scratch";
+
 /// Builds a host.
 pub struct HostBuilder {
     pub(crate) app_dir: PathBuf,
@@ -39,13 +46,18 @@ pub struct HostBuilder {
     store: StoreChoice,
     pub(crate) keep_events: usize,
     keep_bytes: u64,
+    keep_versions: u64,
     tracer: Option<Arc<BoxedTracer>>,
     env_allow: EnvAllow,
     pub(crate) env_values: EnvValues,
+    grants: Grants,
+    http: HttpClient,
+    secret_program: SecretProgram,
     waits_for_plugins: bool,
     report: ProblemReporter,
     check_configuration: CheckConfiguration,
     compile_report: CompileReport,
+    hashes_memories: bool,
 }
 
 impl HostBuilder {
@@ -62,8 +74,9 @@ impl HostBuilder {
         Self { cache_dir, ..self }
     }
 
-    /// Sets the directory of the key that authenticates cached plugins. Only this user must be able to write to it, as
-    /// in `~/.local/state/saggar`, and it must not be inside an app.
+    /// Sets the directory of the key that authenticates cached plugins, and of scratch directories. Only this user must be
+    /// able to write to it, as in `~/.local/state/saggar`, and it must not be inside an app. Without it, no task gets a
+    /// scratch directory.
     #[must_use]
     pub fn state_dir(self, state_dir: Option<PathBuf>) -> Self {
         Self { state_dir, ..self }
@@ -96,6 +109,13 @@ impl HostBuilder {
         Self { keep_bytes, ..self }
     }
 
+    /// Sets how many bytes of code the host keeps for each app once it has run, so that a rollback or a pin can use it. The
+    /// default is 0, which keeps nothing.
+    #[must_use]
+    pub fn keep_versions(self, keep_versions: u64) -> Self {
+        Self { keep_versions, ..self }
+    }
+
     /// Sets the tracer that creates the spans of jobs. By default, no spans are created.
     #[must_use]
     pub fn tracer(self, tracer: Option<BoxedTracer>) -> Self {
@@ -117,6 +137,27 @@ impl HostBuilder {
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
         Self { env_allow: allow, env_values: Arc::new(lookup), ..self }
+    }
+
+    /// Sets what the tasks of the app are granted. By default, they may look up and cancel all jobs of the app if they
+    /// request that, and nothing else. The tasks of tenants are granted what
+    /// [`TenantSettings`](crate::TenantSettings) say.
+    #[must_use]
+    pub fn grants(self, grants: Grants) -> Self {
+        Self { grants, ..self }
+    }
+
+    /// Sets the client for the requests that tasks are granted. The default resolves names as the operating system does, and
+    /// trusts its roots.
+    #[must_use]
+    pub fn http_client(self, http: HttpClient) -> Self {
+        Self { http, ..self }
+    }
+
+    /// Sets how programs are run that print the values of secrets. The default is [`run_program`].
+    #[must_use]
+    pub fn secret_program(self, run: impl Fn(&[String]) -> Result<Vec<u8>, String> + Send + Sync + 'static) -> Self {
+        Self { secret_program: Arc::new(run), ..self }
     }
 
     /// Sets whether [`build`](Self::build) waits until all plugins are loaded; the default is `true`. Otherwise a task
@@ -152,12 +193,25 @@ impl HostBuilder {
         Self { compile_report: CompileReport::new(report).after(after), ..self }
     }
 
+    /// Sets whether records have a hash of the memories after each attempt, so that a replay compares them. For tests: each
+    /// recorded attempt then has an instance of its own. The default is `false`.
+    #[must_use]
+    pub fn hash_memories(self, hashes_memories: bool) -> Self {
+        Self { hashes_memories, ..self }
+    }
+
     /// Loads the app without running anything.
     pub async fn load(&self) -> Result<App, StartError> {
+        Ok(self.load_with_engine().await?.0)
+    }
+
+    /// Like [`load`](Self::load); returns also the engine, to load other versions of its code.
+    pub async fn load_with_engine(&self) -> Result<(App, Engine), StartError> {
         let place = self.place();
         let definitions = Definitions::load(&place);
         let engine = self.engine(&definitions)?;
-        Ok(definitions.resolve(&engine, &place.dir, &App::default(), |_, _| ()).await)
+        let app = definitions.resolve(&engine, &place.dir, &App::default(), &Versions::default(), |_, _| ()).await;
+        Ok((app, engine))
     }
 
     /// Reads the app's task files, without loading any code.
@@ -168,7 +222,8 @@ impl HostBuilder {
 
     /// Returns where the app is.
     fn place(&self) -> AppLocation {
-        AppLocation::of_app(self.app_dir.clone(), self.env_allow.clone(), self.env_values.clone())
+        let (dir, env_allow, env_values) = (self.app_dir.clone(), self.env_allow.clone(), self.env_values.clone());
+        AppLocation::of_app(dir, env_allow, env_values, self.grants.clone())
     }
 
     fn engine(&self, definitions: &Definitions) -> Result<Engine, StartError> {
@@ -198,6 +253,7 @@ impl HostBuilder {
             compile_report: self.compile_report.clone(),
             script_runner: Some(SCRIPT_RUNNER),
             type_stripper: Some(TYPE_STRIPPER),
+            hashes_memories: self.hashes_memories,
             ..EngineOptions::default()
         }
     }
@@ -209,23 +265,29 @@ impl HostBuilder {
         let definitions = Definitions::load(&place);
         let tenant = Tenant::new(TaskKey::DEFAULT_TENANT);
         let engine = self.engine(&definitions)?.for_tenant(tenant.clone());
-        let mut later = None;
-        let app = if self.waits_for_plugins {
-            definitions.resolve(&engine, &place.dir, &App::default(), |_, _| ()).await
-        } else {
-            let app = definitions.unresolved();
-            later = Some(definitions);
-            app
-        };
-        if app.tasks.is_empty() && app.preparing.is_empty() {
+        let mut app = definitions.unresolved();
+        if app.preparing.is_empty() {
             return Err(StartError::NoTask(app.problems));
         }
         let parts = self.start(engine).await?;
         if self.keep_events > 0 {
             parts.queue.keep_events(self.keep_events);
         }
+        let mut later = Some(definitions);
+        if let Some(definitions) = later.take_if(|_| self.waits_for_plugins) {
+            let versions = Versions::of_last(parts.queue.store(), tenant.name()).await?;
+            app = definitions.resolve(&parts.engine, &place.dir, &App::default(), &versions, |_, _| ()).await;
+            if app.tasks.is_empty() {
+                return Err(StartError::NoTask(app.problems));
+            }
+        }
         let host = Host::new(&parts, tenant, place, app, self.check_configuration);
-        host.open().await?;
+        host.load_secrets(&host.place()).await;
+        let deployment = match &later {
+            None => Some(host.deploy(&host.app(), DeploymentCause::Start, &"start".into()).await?),
+            Some(_) => None,
+        };
+        host.open(deployment).await?;
         host.opened.finish();
         match later {
             Some(definitions) => host.load_plugins(definitions, host.report.clone()),
@@ -240,7 +302,19 @@ impl HostBuilder {
         store.set_keep_bytes(self.keep_bytes);
         let clock = store.clock();
         let queue = Queue::new(store, clock.clone());
-        Ok(HostParts { engine, queue, clock, tracer: self.tracer.clone(), report: self.report.clone() })
+        let (tracer, files, report) = (self.tracer.clone(), self.shared_files().await, self.report.clone());
+        let (http, secret_program, keep_versions) =
+            (self.http.clone(), self.secret_program.clone(), self.keep_versions);
+        Ok(HostParts { engine, queue, clock, tracer, files, report, http, secret_program, keep_versions })
+    }
+
+    /// Prepares the files of guests: removes the scratch directories of hosts that died.
+    async fn shared_files(&self) -> SharedFiles {
+        let scratch = self.state_dir.as_ref().map(|dir| dir.join(SCRATCH));
+        match tokio::task::spawn_blocking(move || SharedFiles::new(scratch)).await {
+            Ok(files) => files,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
     }
 }
 
@@ -255,14 +329,19 @@ impl Host {
             compiler: Compiler::InProcess,
             store: StoreChoice::Memory,
             keep_bytes: DEFAULT_KEEP_BYTES,
+            keep_versions: 0,
             keep_events: 0,
             tracer: None,
             env_allow: EnvAllow::all(),
             env_values: Arc::new(|_| None),
+            grants: Grants::of_single_app(),
+            http: HttpClient::of_system(),
+            secret_program: Arc::new(run_program),
             waits_for_plugins: true,
             report: Arc::new(|_| ()),
             check_configuration: Arc::new(ConfigurationCheck::default),
             compile_report: CompileReport::default(),
+            hashes_memories: false,
         }
     }
 }

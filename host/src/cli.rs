@@ -2,6 +2,8 @@
 
 pub(crate) mod author;
 pub(crate) mod client;
+pub(crate) mod deploy;
+pub(crate) mod replay;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -67,6 +69,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Serves an app to its author: reloads it whenever a file is saved, and shows problems, jobs and their logs
     Dev(Dev),
+    /// Checks an app, shows what would change on the host that serves it, and makes the host load it
+    Deploy(deploy::Deploy),
     /// Copies an app's jobs to a file, even while a host runs; the copy can be served
     Backup(Backup),
     /// Prints every key of the configuration, its value and where the value comes from, or every error in it
@@ -87,14 +91,22 @@ impl Command {
     /// Loads the configuration of this command. Blocks while it reads the file; `verbose` counts `-v`.
     pub(crate) fn configuration(&self, verbose: u8, variables: &Variables) -> Loaded {
         match self {
-            Self::Check(args) => config::load_for(args.app.as_deref(), &args.settings, verbose, variables),
+            Self::Check(args) => match args.diff.as_deref() {
+                // Only what the operator names counts for both.
+                Some([_, new]) => config::load(new, &args.settings, verbose, variables),
+                _ => config::load_for(args.app.as_deref(), &args.settings, verbose, variables),
+            },
             Self::Run(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Serve(args) => config::load_for(args.app.as_deref(), &args.settings, verbose, variables),
             Self::Dev(args) => config::load(&args.app, &args.settings, verbose, variables),
+            Self::Deploy(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Backup(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Config(args) => config::load_for_show(args.app.as_deref(), &args.settings, verbose, variables),
             Self::Author(author::AuthorCommand::Test(args)) => {
                 config::load(&args.app_dir(), &args.settings, verbose, variables)
+            }
+            Self::Author(author::AuthorCommand::Replay(args)) => {
+                config::load(&args.app, &args.settings, verbose, variables)
             }
             Self::Token(_) | Self::Version(_) | Self::Author(_) | Self::Client(_) | Self::Help(_) => {
                 config::load_without_app(verbose, variables)
@@ -143,6 +155,10 @@ pub(crate) struct ServiceFiles<'a> {
 pub(crate) struct Check {
     /// The app: a directory with `tasks/`, and `plugins/` or `scripts/`; without it, the tenants of --config FILE
     pub(crate) app: Option<PathBuf>,
+
+    /// Compares two apps, or two components: which capabilities, imports and limits NEW gains and loses
+    #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], conflicts_with = "app")]
+    pub(crate) diff: Option<Vec<PathBuf>>,
 
     /// Prints one JSON document
     #[arg(long)]

@@ -1,5 +1,7 @@
 //! The code of an app: loads each file that the tasks refer to once, and explains why a task's code cannot be used.
 
+mod kept;
+mod loading;
 mod plugins;
 mod scripts;
 
@@ -7,25 +9,45 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use futures_util::{FutureExt, Stream, StreamExt};
-use saggar_definition::{Diagnostic, Located, ScriptFiles, Task};
+use saggar_definition::{Diagnostic, Located, Location, ScriptFiles, Task};
 use saggar_job::{CodeFile, Reference, Role};
+use saggar_queue::DeployedCode;
 use saggar_sandbox::{Engine, Plugin};
 
+use crate::versions::{ScriptArchive, content_of};
+
+pub use kept::{VersionError, load_version};
+pub(crate) use loading::load_all;
 use plugins::{LoadedPlugin, PluginFiles};
 use scripts::LoadedScript;
 
-/// How many files load at once. The engine limits how many of them compile at once.
-const CONCURRENT_LOADS: usize = 32;
-
 /// The code of an app, by file: what was loaded, and the errors of the rest.
 #[derive(Default)]
-pub(crate) struct LoadedCode(BTreeMap<CodeFile, LoadedFile>);
+pub(crate) struct LoadedCode(BTreeMap<CodeKey, LoadedVersion>);
 
-/// The result of loading a file.
-pub(crate) enum LoadedFile {
+/// A file of code, or the version of it that tasks pin.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CodeKey {
+    pub(crate) file: CodeFile,
+    /// The digest that the tasks pin.
+    pub(crate) pin: Option<Arc<str>>,
+}
+
+/// The result of loading a file, or the version that runs instead of it.
+pub(crate) struct LoadedVersion {
+    loaded: LoadedFile,
+    /// The content of the file that the version runs instead of, because a rollback has chosen it.
+    instead_of: Option<Arc<str>>,
+    /// Whether the file was loaded in the place of another version, which a task pins, because no store is known.
+    is_unpinned: bool,
+}
+
+/// The result of loading code.
+enum LoadedFile {
     Plugin(LoadedPlugin),
     Script(LoadedScript),
+    /// A version that cannot be had; contains why.
+    Unavailable(String),
 }
 
 /// Where an app's code is.
@@ -34,9 +56,9 @@ pub(crate) struct CodeFiles {
     scripts: Arc<ScriptFiles>,
 }
 
-/// A file to load.
+/// Code to load.
 pub(crate) struct Wanted {
-    pub(crate) file: CodeFile,
+    pub(crate) key: CodeKey,
     /// The functions of a script that tasks refer to.
     pub(crate) functions: BTreeSet<String>,
 }
@@ -78,69 +100,125 @@ impl CodeFiles {
     }
 }
 
-/// Loads each file once, unless it is the same as in the code `known`. Yields the files as they become ready. Dropping the
-/// stream stops the loading.
-pub(crate) fn load_all<'a>(
-    engine: &'a Engine,
-    files: &'a CodeFiles,
-    known: &'a LoadedCode,
-    wanted: Vec<Wanted>,
-) -> impl Stream<Item = (CodeFile, LoadedFile)> + Send + Unpin + 'a {
-    let load = move |Wanted { file, functions }: Wanted| {
-        async move {
-            let known = known.get(&file);
-            let loaded = match &file {
-                CodeFile::Plugin(name) => LoadedFile::Plugin(plugins::load(engine, &files.plugins, name, known).await),
-                CodeFile::Script(_) => {
-                    LoadedFile::Script(scripts::load(engine, &files.scripts, file.file(), functions, known).await)
-                }
-            };
-            (file, loaded)
+impl CodeKey {
+    /// Returns the key of the code that `task` means by a file.
+    pub(crate) fn of(task: &Task, file: &CodeFile) -> Self {
+        Self { file: file.clone(), pin: task.pinned(file).map(Into::into) }
+    }
+}
+
+impl LoadedFile {
+    fn usable(&self) -> Option<Plugin> {
+        match self {
+            Self::Plugin(plugin) => plugin.usable(),
+            Self::Script(script) => script.usable(),
+            Self::Unavailable(_) => None,
         }
-        .boxed()
-    };
-    futures_util::stream::iter(wanted.into_iter().map(load)).buffer_unordered(CONCURRENT_LOADS)
+    }
 }
 
 impl LoadedCode {
-    pub(crate) fn insert(&mut self, file: CodeFile, loaded: LoadedFile) {
-        self.0.insert(file, loaded);
+    pub(crate) fn insert(&mut self, key: CodeKey, loaded: LoadedVersion) {
+        self.0.insert(key, loaded);
     }
 
-    pub(crate) fn get(&self, file: &CodeFile) -> Option<Plugin> {
-        match self.0.get(file)? {
-            LoadedFile::Plugin(plugin) => plugin.usable(),
-            LoadedFile::Script(script) => script.usable(),
-        }
+    /// Returns the code with this key, if it can be used.
+    pub(crate) fn get(&self, key: &CodeKey) -> Option<Plugin> {
+        self.0.get(key)?.loaded.usable()
     }
 
-    /// Returns the names of the usable files that `other` does not have with the same content: `mail.send` for a plugin,
+    /// Returns the code of a file: what runs in tasks that pin no version or, if there are none, what one pins.
+    pub(crate) fn of_file(&self, file: &CodeFile) -> Option<Plugin> {
+        let mut of_file = self.0.iter().filter(|(key, _)| key.file == *file);
+        of_file.find_map(|(_, version)| version.loaded.usable())
+    }
+
+    /// Returns the names of the usable code that `other` does not have with the same content: `mail.send` for a plugin,
     /// `scripts.mail.send` for a script.
     pub(crate) fn changed_since(&self, other: &Self) -> Vec<String> {
-        let digest_in = |code: &Self, file: &CodeFile| code.get(file).map(|plugin| plugin.digest().clone());
-        let changed = |file: &&CodeFile| digest_in(self, file) != digest_in(other, file);
-        let name = |file: &CodeFile| match file {
+        let digest_in = |code: &Self, key: &CodeKey| code.get(key).map(|plugin| plugin.digest().clone());
+        let changed = |key: &&CodeKey| digest_in(self, key) != digest_in(other, key);
+        let name = |key: &CodeKey| match &key.file {
             CodeFile::Plugin(name) => name.clone(),
-            CodeFile::Script(_) => file.to_string(),
+            CodeFile::Script(_) => key.file.to_string(),
         };
-        self.0.keys().filter(changed).map(name).collect()
+        let mut names: Vec<String> = self.0.keys().filter(changed).map(name).collect();
+        names.dedup();
+        names
+    }
+
+    /// Returns the usable code as a deployment lists it, in the order of its names.
+    pub(crate) fn deployed(&self) -> Vec<DeployedCode> {
+        let deployed = |(key, version): (&CodeKey, &LoadedVersion)| {
+            let plugin = version.loaded.usable()?;
+            Some(DeployedCode {
+                name: key.file.to_string().into(),
+                digest: plugin.digest().clone(),
+                content: content_of(&plugin),
+                bytes: plugin.size(),
+                instead_of: version.instead_of.clone(),
+                pinned: key.pin.is_some(),
+            })
+        };
+        self.0.iter().filter_map(deployed).collect()
+    }
+
+    /// Returns the bytes to keep of the code with this digest. `None` if its file has changed since it was loaded, or if
+    /// there is no such code.
+    pub(crate) async fn bytes(&self, engine: &Engine, files: &CodeFiles, digest: &str) -> Option<Vec<u8>> {
+        let mut usable = self.0.iter().filter_map(|(key, version)| Some((key, version.loaded.usable()?)));
+        let (key, plugin) = usable.find(|(_, plugin)| **plugin.digest() == *digest)?;
+        match (&key.file, ScriptArchive::bytes_of(&plugin)) {
+            (_, Some(bytes)) => Some(bytes),
+            (CodeFile::Plugin(name), None) => plugins::bytes(engine, &files.plugins, name, digest).await,
+            (CodeFile::Script(_), None) => None,
+        }
     }
 
     /// Returns the reasons why code of `task` cannot be used in its roles, each at its location.
     pub(crate) fn problems(&self, files: &CodeFiles, task: &Task) -> Vec<Diagnostic> {
-        let mut broken_scripts = BTreeSet::new();
-        let mut problems = Vec::new();
+        let (mut broken, mut problems) = (BTreeSet::new(), Vec::new());
         for (role, reference) in task.references() {
             let place = ReferencePlace { task, role, reference };
-            match self.0.get(&reference.value.code) {
-                None => {}
-                Some(LoadedFile::Plugin(plugin)) => problems.extend(plugin.problem(&files.plugins, place)),
+            let Some(version) = self.0.get(&CodeKey::of(task, &reference.value.code)) else { continue };
+            match &version.loaded {
+                LoadedFile::Plugin(plugin) => problems.extend(plugin.problem(&files.plugins, place)),
                 // A script is broken as a whole, whichever of its functions a role calls.
-                Some(LoadedFile::Script(script))
-                    if script.usable().is_none() && !broken_scripts.insert(&reference.value.code) => {}
-                Some(LoadedFile::Script(script)) => problems.extend(script.problems(place)),
+                LoadedFile::Script(script) if script.usable().is_none() && !broken.insert(&reference.value.code) => {}
+                LoadedFile::Script(script) => problems.extend(script.problems(place)),
+                LoadedFile::Unavailable(why) if broken.insert(&reference.value.code) => {
+                    problems.push(unavailable(place, why));
+                }
+                LoadedFile::Unavailable(_) => {}
             }
         }
         problems
+    }
+
+    /// Returns the warning about a task that runs another version than it pins, if it does.
+    pub(crate) fn warning(&self, task: &Task) -> Option<Diagnostic> {
+        let (digest, file) = (task.digest.as_ref()?, &task.process.value.code);
+        let version = self.0.get(&CodeKey::of(task, file)).filter(|version| version.is_unpinned)?;
+        let found = version.loaded.usable()?;
+        let message =
+            format!("{} has the digest sha256:{}, and the task pins another version", file.file(), found.digest());
+        let help = "a host runs the version that the task pins if it has kept it; this check was made with the file";
+        Some(Diagnostic::warning(Location::of(&task.source, digest.span), message).with_help(help))
+    }
+}
+
+/// Creates the error about a version that cannot be had.
+fn unavailable(place: ReferencePlace<'_>, why: &str) -> Diagnostic {
+    let (task, file) = (place.task, place.reference.value.code.file());
+    match task.digest.as_ref().filter(|_| task.pinned(&place.reference.value.code).is_some()) {
+        Some(digest) => {
+            let help = format!(
+                "pin a version that `saggar deployments` shows as kept, put this one at {file}, or remove the key"
+            );
+            task.diagnose_at(digest.span, format!("{file}: {why}"), help)
+        }
+        None => {
+            place.diagnose(format!("{file}: {why}"), "roll back to a deployment whose code is kept, or change the file")
+        }
     }
 }

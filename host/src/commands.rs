@@ -5,6 +5,8 @@ mod backup;
 mod check;
 mod config;
 mod definition;
+mod deploy;
+mod deployments;
 mod dev;
 mod job_output;
 mod open_files;
@@ -21,6 +23,7 @@ mod version;
 
 mod component;
 mod new;
+mod replay;
 mod schema;
 mod test;
 mod wit;
@@ -32,11 +35,13 @@ mod output;
 mod add;
 mod audit;
 mod bulk_add;
+mod capture;
 mod change;
 mod get;
 mod list;
 mod logs;
 mod reload;
+mod rollback;
 mod stats;
 mod tasks;
 mod tenants;
@@ -91,7 +96,6 @@ impl CommandEnv {
     /// Creates a builder of a host with this configuration and environment.
     fn builder(&self, app: PathBuf) -> saggar::HostBuilder {
         let Config { allocator, cache_dir, env_allow, keep_bytes, .. } = &self.configuration.config;
-        let variables = self.variables.clone();
         saggar::Host::builder(app)
             .allocator(*allocator)
             .cache_dir(cache_dir.clone())
@@ -100,7 +104,27 @@ impl CommandEnv {
             .compiler(self.hardening.launcher().map_or_else(compiler, Compiler::Launched))
             .report_compiling(self.slow_compilation(), say_compiling)
             .tracer(self.telemetry.tracer())
-            .env_filtered(env_allow.clone(), move |name| variables.text(name).map(str::to_owned))
+            .grants(self.configuration.grants.clone())
+            .secret_program(self.hardening.secret_program())
+            .env_filtered(env_allow.clone(), self.values())
+    }
+
+    /// Creates a builder of a host for the app of a tenant, if the configuration has the tenant: with what it is granted.
+    fn builder_of(&self, app: PathBuf, tenant: Option<&str>) -> saggar::HostBuilder {
+        let builder = self.builder(app);
+        let mut tenants = self.configuration.tenants.iter().map(|tenant| &tenant.settings);
+        match tenants.find(|settings| Some(&*settings.name) == tenant) {
+            Some(settings) => {
+                builder.grants(settings.grants.clone()).env_filtered(settings.env_allow.clone(), self.values())
+            }
+            None => builder,
+        }
+    }
+
+    /// Returns the lookup for the values of environment variables.
+    fn values(&self) -> impl Fn(&str) -> Option<String> + Send + Sync + use<> {
+        let variables = self.variables.clone();
+        move |name| variables.text(name).map(str::to_owned)
     }
 
     /// Returns the time after which a compilation is reported.
@@ -145,12 +169,14 @@ pub(crate) async fn run(command: Command, env: &CommandEnv) -> ExitCode {
         Command::Run(args) => run::run(args, env).await,
         Command::Serve(args) => serve::run(args, env).await,
         Command::Dev(args) => dev::run(args, env).await,
+        Command::Deploy(args) => deploy::run(args, env).await,
         Command::Backup(args) => backup::run(args, env).await,
         Command::Config(args) => config::run(&args, &env.configuration),
         Command::Token(args) => token::run(&args),
         Command::Version(args) => version::run(&args),
         Command::Author(AuthorCommand::Component(args)) => component::run(args).await,
         Command::Author(AuthorCommand::New(args)) => new::run(&args),
+        Command::Author(AuthorCommand::Replay(args)) => replay::run(args, env).await,
         Command::Author(AuthorCommand::Test(args)) => test::run(args, env).await,
         Command::Author(AuthorCommand::Wit(args)) => wit::run(&args),
         Command::Author(AuthorCommand::Schema(args)) => schema::run(&args),

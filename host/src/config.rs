@@ -22,6 +22,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use saggar::api::{Role, Tokens};
+use saggar::grant::Grants;
 use saggar_definition::{Diagnostic, Location, nearest};
 use serde_json::json;
 
@@ -33,7 +34,7 @@ pub(crate) use value::{ConfiguredTenant, Endpoint, time};
 use file::ConfigFile;
 use input::{Input, Inputs, Origin};
 use keys::Key;
-use value::{Reader, Setting, TENANT, TenantList};
+use value::{GRANTS, GrantsTable, Reader, Setting, TENANT, TenantList};
 
 /// Variables with our prefix that are not keys: the path of the configuration file, and those of the client commands.
 const OTHER_VARIABLES: [&str; 5] =
@@ -194,7 +195,7 @@ pub fn read_configuration(text: &str) -> usize {
         assert!(!text.contains('\u{1b}'), "a control character is shown: {text:?}");
     }
     if !loaded.has_errors() {
-        assert_eq!(loaded.rows().len(), keys::ALL.len(), "each key has a value");
+        assert!(loaded.rows().len() >= keys::ALL.len(), "a key has no value");
     }
     loaded.problems.len()
 }
@@ -224,7 +225,12 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables
         true => reader.value(TENANT, &TenantList, &raw),
         false => Vec::new(),
     };
+    let grants = match raw.file.contains_key(GRANTS) {
+        true => reader.value(GRANTS, &GrantsTable::OF_APP, &raw),
+        false => Grants::of_single_app(),
+    };
     check_tokens_of_tenants(&config, &tenants, &mut reader);
+    check_grants_of_tenants(&mut reader);
     if keys::find("listen").is_some_and(S::uses) && tenants.is_empty() {
         check_open_address(&config, &mut reader);
     }
@@ -233,7 +239,7 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables
         let used = |setting: &&Setting| keys::find(setting.key).is_some_and(S::uses);
         problems.extend(operator::warning(settings.iter().filter(used)));
     }
-    Loaded { config, tenants, settings, problems }
+    Loaded { config, tenants, grants, settings, problems }
 }
 
 /// Applies the rules that depend on several keys or on the machine: defaults, and limits of given values.
@@ -267,6 +273,14 @@ fn check_open_address(config: &Config, reader: &mut Reader) {
     if let Some(node) = reader.node("listen") {
         let message = format!("other machines can reach {}, and no token is configured", config.listen);
         reader.error(&node, message, OPEN_ADDRESS_HELP);
+    }
+}
+
+/// Reports grants of one app in a host with tenants.
+fn check_grants_of_tenants(reader: &mut Reader) {
+    if let (true, Some(node)) = (reader.has_tenants, reader.node(GRANTS)) {
+        let message = "`grants` is for a host of one app, and this one has tenants";
+        reader.error(&node, message, "write what a tenant is granted below its `[[tenant]]`, as `[tenant.grants]`");
     }
 }
 

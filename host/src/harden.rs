@@ -2,6 +2,7 @@
 //! what a host needs; `saggar-harden` owns how the rest is given up.
 
 mod paths;
+mod programs;
 
 #[cfg(debug_assertions)]
 pub(crate) mod probe;
@@ -10,14 +11,15 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use parking_lot::Mutex;
-use saggar::CompilerLauncher;
 use saggar::api::{Bound, ListenError};
+use saggar::{CompilerLauncher, run_program};
 use saggar_definition::{Diagnostic, Location};
 use saggar_harden::{Confinement, Missing, confine};
 
 use crate::cli::Command;
 use crate::config::{Harden, Loaded, Variables};
 use paths::DirectoryId;
+use programs::SecretPrograms;
 
 /// The launcher's program: the running one.
 const PROGRAM: &str = "/proc/self/exe";
@@ -29,6 +31,8 @@ pub(crate) struct Hardening {
     launcher: Option<CompilerLauncher>,
     /// The address, because a confined process cannot bind one.
     bound: Mutex<Option<Result<Bound, ListenError>>>,
+    /// What programs have printed that a confined process cannot start; `None` if this process can.
+    secret_programs: Option<SecretPrograms>,
 }
 
 enum HardeningResult {
@@ -42,6 +46,9 @@ enum HardeningResult {
     Failed(anyhow::Error),
 }
 
+/// Runs a program with arguments; returns what it prints.
+type RunProgram = dyn Fn(&[String]) -> Result<Vec<u8>, String> + Send + Sync;
+
 impl Hardening {
     /// Hardens the process, if the command is. Call it before there are other threads. Fails if the configuration requires what
     /// the kernel does not have, or if the service would run as root without permission.
@@ -53,12 +60,13 @@ impl Hardening {
         }
         let launcher = CompilerLauncher::start(PROGRAM).context("cannot start the process that starts compilers")?;
         let bound = Mutex::new(Some(Bound::new(loaded.config.listen, &loaded.tokens())));
+        let secret_programs = Some(SecretPrograms::run(loaded));
         let walls = paths::walls(&service, loaded, variables);
         let result = match confine(&walls) {
             Ok(confinement) => HardeningResult::Confined(confinement),
             Err(error) => HardeningResult::Failed(error.into()),
         };
-        let hardening = Self { result, launcher: Some(launcher), bound };
+        let hardening = Self { result, launcher: Some(launcher), bound, secret_programs };
         if loaded.config.harden == Harden::Require {
             hardening.require()?;
         }
@@ -66,7 +74,7 @@ impl Hardening {
     }
 
     fn without(result: HardeningResult) -> Self {
-        Self { result, launcher: None, bound: Mutex::default() }
+        Self { result, launcher: None, bound: Mutex::default(), secret_programs: None }
     }
 
     /// Fails unless all walls are in place. Newer parts of a wall may be missing, because no distribution has them all.
@@ -98,6 +106,14 @@ impl Hardening {
                     "not hardened, or only in part: a guest that escapes from its sandbox would have the rights of the host"
                 );
             }
+        }
+    }
+
+    /// Returns how the programs are run that print the values of secrets.
+    pub(crate) fn secret_program(&self) -> Box<RunProgram> {
+        match &self.secret_programs {
+            Some(programs) => Box::new(programs.printed()),
+            None => Box::new(run_program),
         }
     }
 

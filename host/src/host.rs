@@ -8,11 +8,12 @@ use opentelemetry::global::BoxedTracer;
 use parking_lot::Mutex;
 use saggar_api::WeakService;
 use saggar_definition::Diagnostic;
+use saggar_http_client::HttpClient;
 use saggar_job::{Clock, JobKey, TaskKey};
 use saggar_queue::{Counts, EventFilter, EventId, Events, Followed, Queue, StoreError, StoreHealth};
 use saggar_sandbox::Engine;
 use saggar_tenant::Tenant;
-use saggar_worker::Worker;
+use saggar_worker::{SharedFiles, Worker};
 
 use crate::app::App;
 use crate::app_location::AppLocation;
@@ -28,6 +29,9 @@ pub(crate) type ProblemReporter = Arc<dyn Fn(&[Diagnostic]) + Send + Sync>;
 
 /// Checks the embedder's own files in a reload.
 pub(crate) type CheckConfiguration = Arc<dyn Fn() -> ConfigurationCheck + Send + Sync>;
+
+/// Returns what a program prints that has the value of a secret.
+pub(crate) type SecretProgram = Arc<dyn Fn(&[String]) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// Whether a host accepts jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +55,11 @@ pub(crate) struct HostParts {
     pub(crate) queue: Queue,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tracer: Option<Arc<BoxedTracer>>,
+    pub(crate) files: SharedFiles,
     pub(crate) report: ProblemReporter,
+    pub(crate) http: HttpClient,
+    pub(crate) secret_program: SecretProgram,
+    pub(crate) keep_versions: u64,
 }
 
 /// A running app. Cheap to clone. Ended by [`shutdown`](Host::shutdown).
@@ -68,9 +76,14 @@ pub struct Host {
     pub(crate) opened: Loading,
     pub(crate) loading: Loading,
     pub(crate) reloads: Reloads,
+    /// Locked while a deployment is recorded and the app is replaced by it.
+    pub(crate) deploying: Arc<tokio::sync::Mutex<()>>,
+    /// How many bytes of code are kept for the app; 0 to keep none.
+    pub(crate) keep_versions: u64,
     /// How many sandboxes the app may have, if fewer than the engine has.
     pub(crate) max_sandboxes: u32,
     pub(crate) report: ProblemReporter,
+    pub(crate) secret_program: SecretProgram,
     pub(crate) check_configuration: CheckConfiguration,
     /// The service whose tokens reloads replace.
     pub(crate) service: Arc<Mutex<WeakService>>,
@@ -85,10 +98,13 @@ impl Host {
         app: App,
         check_configuration: CheckConfiguration,
     ) -> Self {
-        let HostParts { engine, queue, clock, tracer, report } = parts.clone();
+        let HostParts { engine, queue, clock, tracer, files, report, http, secret_program, keep_versions } =
+            parts.clone();
         let engine = engine.for_tenant(tenant.clone());
         let reloads = Reloads::new(clock.now());
         let worker = Worker::new(tenant.clone(), queue.clone(), clock, tracer);
+        worker.share_files(files);
+        worker.use_http(http);
         let max_sandboxes = engine.capacity();
         Self {
             engine,
@@ -100,17 +116,20 @@ impl Host {
             opened: Loading::default(),
             loading: Loading::default(),
             reloads,
+            deploying: Arc::default(),
+            keep_versions,
             max_sandboxes,
             report,
+            secret_program,
             check_configuration,
             service: Arc::default(),
         }
     }
 
-    /// Opens the tasks of the app.
-    pub(crate) async fn open(&self) -> Result<(), StoreError> {
+    /// Opens the tasks of the app, whose code has this deployment.
+    pub(crate) async fn open(&self, deployment: Option<u64>) -> Result<(), StoreError> {
         let app = self.app();
-        self.worker.open(app.setups(), app.broken.clone()).await.map(drop)
+        self.worker.open(app.setups(deployment), app.broken.clone()).await.map(drop)
     }
 
     /// Runs `work`, which reads files of the app, on a thread that may block, within the tenant's share of such work.

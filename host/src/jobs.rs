@@ -1,6 +1,6 @@
 //! Operations on the jobs of a host: adding, looking up, waiting for and changing them.
 
-use saggar_job::JobId;
+use saggar_job::{JobId, Run};
 use saggar_queue::{
     Added, AttemptRecord, Change, History, Job, ListQuery, LogLine, NewJob, Page, Rates, StoreError, TaskQueue,
 };
@@ -79,6 +79,12 @@ impl Host {
     /// Returns the ended attempts of a job, oldest first.
     pub async fn attempts(&self, task: &str, id: u64) -> Result<Vec<AttemptRecord>, LookupError> {
         Ok(self.history(task, JobId(id)).await?.attempts)
+    }
+
+    /// Returns the record of an attempt of a job by its run, or with `None` that of the last attempt which was recorded.
+    pub async fn record(&self, task: &str, id: u64, run: Option<u64>) -> Result<Option<Vec<u8>>, LookupError> {
+        let recording = self.worker.queue(task)?.recording(JobId(id), run.map(Run)).await?;
+        Ok(recording.map(|recording| recording.bytes.to_vec()))
     }
 
     /// Returns a page of the jobs that match `query`.

@@ -39,7 +39,10 @@ mod config;
 mod app;
 mod app_location;
 mod builder;
+mod capabilities;
+mod capability_view;
 mod code;
+mod deploy;
 mod env_allow;
 mod host;
 mod job_view;
@@ -50,13 +53,17 @@ mod reload;
 mod reload_view;
 mod reloads;
 mod script_runner;
+mod secrets;
 mod service;
 mod single_app;
 mod store;
 mod tenants;
+mod versions;
 
 pub use app::{App, StartError};
 pub use builder::HostBuilder;
+pub use capability_view::{CAPABILITIES, granted_document, grants_document};
+pub use code::{VersionError, load_version};
 #[cfg(fuzzing)]
 pub use config::read_configuration;
 pub use env_allow::EnvAllow;
@@ -67,13 +74,15 @@ pub use opentelemetry::global::BoxedTracer;
 pub use reloads::{ConfigurationCheck, LastReload, ReloadError, ReloadResult, ReloadStatus, Reloaded, TenantChanges};
 pub use saggar_api as api;
 pub use saggar_definition::{Diagnostic, Severity, Task, schema};
+pub use saggar_grant as grant;
+pub use saggar_http_client::{HttpClient, run_program};
 pub use saggar_job::{
     Backoff, CodeFile, FailureKind, JobId, JobKey, LogLevel, LogSource, Problem, Reference, Role, Status, Timestamp,
 };
 pub use saggar_queue::{
-    Added, AttemptRecord, CallbackBackoff, ChangeError, Cost, Counts, Cursor, EventFilter, EventId, Events, Followed,
-    Gap, JobEvent, JobEventKind, KeptEvent, ListOrder, ListQuery, ListedJob, LogLine, Missed, NewJob, Page, Progress,
-    Rates, StoreError, UniqueBy, fingerprint,
+    Added, AttemptRecord, CallbackBackoff, ChangeError, Cost, Counts, Cursor, DeployedCode, Deployment,
+    DeploymentCause, DeploymentPage, EventFilter, EventId, Events, Followed, Gap, JobEvent, JobEventKind, KeptEvent,
+    ListOrder, ListQuery, ListedJob, LogLine, Missed, NewJob, Page, Progress, Rates, StoreError, UniqueBy, fingerprint,
 };
 pub use saggar_sandbox::{
     Allocator, CompileState, Compiler, CompilerLauncher, Engine, Plugin, PoolUsage, Script, compile_if_asked,

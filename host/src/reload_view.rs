@@ -27,6 +27,7 @@ pub(crate) fn reloaded(reloaded: &Reloaded) -> wire::Reloaded {
         needs_restart: reloaded.needs_restart.clone(),
         warnings: diagnostics(&reloaded.warnings),
         duration_ms: milliseconds(reloaded.took),
+        deployment: reloaded.deployment,
         tenants: reloaded.tenants.as_ref().map(tenants),
     }
 }

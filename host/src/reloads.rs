@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use saggar_api::{LastTokenRemoved, Tokens};
 use saggar_definition::Diagnostic;
+use saggar_grant::Grants;
 use saggar_job::Timestamp;
 use saggar_queue::StoreError;
 use saggar_worker::TaskChanges;
@@ -15,6 +16,8 @@ use saggar_worker::TaskChanges;
 /// What a reload has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reloaded {
+    /// The number of the deployment that runs now; `None` for a reload of all tenants.
+    pub deployment: Option<u64>,
     /// Tasks that were added, changed and removed.
     pub tasks: TaskChanges,
     /// Names of the plugins with another content than before, including new ones; those of scripts begin with `scripts.`.
@@ -34,7 +37,7 @@ pub struct Reloaded {
 pub struct TenantChanges {
     /// Tenants that were added.
     pub added: Vec<String>,
-    /// Tenants whose directory, weight, variables or quotas have changed.
+    /// Tenants whose directory, weight, variables, quotas or grants have changed.
     pub changed: Vec<String>,
     /// Tenants that are not configured any more.
     pub removed: Vec<String>,
@@ -67,6 +70,9 @@ pub enum ReloadError {
         /// Sandboxes that the host has.
         capacity: u32,
     },
+    /// The app has no such deployment, or none before the running one.
+    #[error("{}", unknown_deployment(.0.as_ref()))]
+    UnknownDeployment(Option<u64>),
     /// The new tokens would open the host.
     #[error(transparent)]
     NoTokens(#[from] LastTokenRemoved),
@@ -76,6 +82,16 @@ pub enum ReloadError {
     /// The host is stopping.
     #[error("the host is stopping; it loads the app when it is started again")]
     Stopping,
+}
+
+/// Says that a deployment is not recorded, or that there is none before the running one.
+fn unknown_deployment(number: Option<&u64>) -> String {
+    match number {
+        Some(number) => {
+            format!("the app has no deployment {number}; `saggar deployments` lists those that are recorded")
+        }
+        None => "no deployment before the running one is recorded, so there is nothing to roll back to".to_owned(),
+    }
 }
 
 impl ReloadError {
@@ -97,6 +113,8 @@ pub struct ConfigurationCheck {
     pub needs_restart: Vec<String>,
     /// The tokens that the service accepts from then on; `None` to keep them.
     pub tokens: Option<Tokens>,
+    /// What the tasks of the app are granted from then on; `None` for what they were granted.
+    pub grants: Option<Grants>,
 }
 
 /// The reloads of a host. Clones share the state.

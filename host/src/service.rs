@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use saggar_api::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, Refusal, Service, TaskState, Tokens};
 use saggar_job::{JobId, JobKey, TaskKey, Timestamp};
-use saggar_queue::{Added, Change, EventFilter, EventId, Followed, ListQuery, NewJob, Page, StoreError, TaskQueue};
+use saggar_queue::{
+    Added, Change, DeploymentPage, EventFilter, EventId, Followed, ListQuery, NewJob, Page, StoreError, TaskQueue,
+};
 use saggar_tenant::Tenant;
 use saggar_wire::{self as wire, Code};
 use saggar_worker::{AddError, Family, LookupError, OpenTask, Orphan, Unready};
@@ -118,11 +120,30 @@ impl Jobs for HostJobs {
         self.0.worker.task(task).map(known_task).map_err(|error| self.unless_reading(lookup_refused(error)))
     }
 
-    async fn reload(&self) -> Result<wire::Reloaded, Refusal> {
-        match self.0.reload().await {
+    async fn reload(&self, by: Arc<str>) -> Result<wire::Reloaded, Refusal> {
+        match self.0.reload_by(by).await {
             Ok(reloaded) => Ok(reload_view::reloaded(&reloaded)),
             Err(error) => Err(reload_refused(&error)),
         }
+    }
+
+    async fn roll_back(&self, to: Option<u64>, by: Arc<str>) -> Result<wire::Reloaded, Refusal> {
+        match self.0.rollback(to, by).await {
+            Ok(reloaded) => Ok(reload_view::reloaded(&reloaded)),
+            Err(error) => Err(reload_refused(&error)),
+        }
+    }
+
+    async fn deployments(&self, before: Option<u64>, limit: usize) -> Result<DeploymentPage, StoreError> {
+        self.0.deployments(before, limit).await
+    }
+
+    async fn version_size(&self, digest: &str) -> Result<Option<u64>, StoreError> {
+        self.0.queue.store().deployments().size(self.0.tenant_name(), digest).await
+    }
+
+    async fn version(&self, digest: &str) -> Result<Option<Arc<[u8]>>, StoreError> {
+        self.0.version(digest).await
     }
 
     fn reload_status(&self) -> wire::ReloadStatus {
@@ -172,6 +193,7 @@ pub(crate) fn reload_refused(error: &ReloadError) -> Refusal {
     let code = match error {
         ReloadError::Store(error) => return Refusal::named(error.code(), error.to_string()),
         ReloadError::Problems(_) | ReloadError::TooManySlots { .. } | ReloadError::NoTokens(_) => Code::ReloadFailed,
+        ReloadError::UnknownDeployment(_) => Code::UnknownDeployment,
         ReloadError::Stopping => Code::Stopping,
     };
     Refusal::new(code, reload_view::detail(error)).with_problems(reload_view::diagnostics(error.problems()))

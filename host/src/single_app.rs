@@ -67,8 +67,8 @@ impl Tenants for SingleApp {
         Err(Refusal::new(code, code.meaning()))
     }
 
-    async fn reload(&self) -> Result<wire::Reloaded, Refusal> {
-        self.jobs.reload().await
+    async fn reload(&self, by: Arc<str>) -> Result<wire::Reloaded, Refusal> {
+        self.jobs.reload(by).await
     }
 
     fn reload_status(&self) -> wire::ReloadStatus {

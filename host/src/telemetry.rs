@@ -107,6 +107,11 @@ impl Telemetry {
         self.traces.as_ref().map(TraceExporter::tracer)
     }
 
+    /// Returns whether the command serves metrics.
+    pub(crate) fn has_metrics(&self) -> bool {
+        self.recorder.is_some()
+    }
+
     /// Returns a function that renders the metrics in the Prometheus text format; `None` for commands that do not serve
     /// metrics. The function calls `measure` first.
     pub(crate) fn metrics<M: Fn() + Send + Sync + 'static>(

@@ -30,6 +30,7 @@ use crate::host::{self, Health, Host, HostParts};
 use crate::meters;
 use crate::reloads::{ConfigurationCheck, Reloads};
 use crate::service;
+use crate::versions::Versions;
 
 pub use settings::{ReadTenants, TenantSettings, TenantsConfiguration};
 pub use state::RemoveTenantError;
@@ -141,7 +142,9 @@ impl HostBuilder {
             let definitions = start::blocking(move || Definitions::load(&read)).await;
             apps.push(match definitions.too_many_slots(MAX_SANDBOXES_OF_TENANT) {
                 Some((_, problem)) => definitions.refused(problem),
-                None => definitions.resolve(&engine, &place.dir, &App::default(), |_, _| ()).await,
+                None => {
+                    definitions.resolve(&engine, &place.dir, &App::default(), &Versions::default(), |_, _| ()).await
+                }
             });
         }
         Ok(apps)
@@ -150,7 +153,8 @@ impl HostBuilder {
 
 /// Returns where the app of a tenant is.
 fn place(settings: &TenantSettings, env_values: &EnvValues) -> AppLocation {
-    AppLocation::of_tenant(settings.dir.clone(), settings.env_allow.clone(), env_values.clone())
+    let TenantSettings { dir, env_allow, grants, .. } = settings.clone();
+    AppLocation::of_tenant(dir, env_allow, env_values.clone(), grants)
 }
 
 impl Tenants {

@@ -89,6 +89,7 @@ async fn start(dirs: [PathBuf; 2]) -> anyhow::Result<Tenants> {
         weight: 100,
         env_allow: EnvAllow::none(),
         quotas: saggar_tenant::Quotas::default(),
+        grants: saggar::grant::Grants::of_tenant(),
     };
     let tenants: Vec<_> = [OWN, THEIRS].into_iter().zip(&dirs).map(settings).collect();
     let read = move || Ok(TenantsConfiguration { tenants: tenants.clone(), ..TenantsConfiguration::default() });

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use saggar::api::{Bound, Limits, Listener, Service};
+use saggar::grant::Grants;
 use saggar::{Allocator, Compiler, Diagnostic, Host, HostBuilder, JobKey, JobView, PoolUsage, Status, StoreChoice};
 use serde_json::{Value, json};
 
@@ -38,6 +39,12 @@ pub struct Start {
     pub compiler: Compiler,
     /// Where jobs are stored.
     pub store: StoreChoice,
+    /// What the tasks of the app are granted.
+    pub grants: Grants,
+    /// The environment variables of the host, with their values.
+    pub variables: Vec<(&'static str, &'static str)>,
+    /// Whether records have a hash of the memories.
+    pub hashes_memories: bool,
 }
 
 impl Default for Start {
@@ -46,7 +53,9 @@ impl Default for Start {
     fn default() -> Self {
         let (cache_dir, state_dir) = (Some(cache_dir()), Some(state_dir()));
         let (allocator, compiler, store) = (Allocator::Pooling, Compiler::InProcess, StoreChoice::Memory);
-        Self { allocator, cache_dir, state_dir, compiler, store }
+        let (grants, variables) = (Grants::of_single_app(), Vec::new());
+        let hashes_memories = false;
+        Self { allocator, cache_dir, state_dir, compiler, store, grants, variables, hashes_memories }
     }
 }
 
@@ -105,19 +114,40 @@ impl TestHost {
         self.app
     }
 
+    /// Starts a host on an app without errors, with a builder that `with` changes.
+    pub async fn start_with(app: App, with: impl FnOnce(HostBuilder) -> HostBuilder) -> Self {
+        let refused = |why| panic!("the app does not load:\n{why}");
+        Self::try_start_with(app, Start::default(), with).await.unwrap_or_else(refused)
+    }
+
     /// Starts a host, or returns all problems of the app as text.
     pub async fn try_start(app: App, start: Start) -> Result<Self, String> {
+        Self::try_start_with(app, start, |builder| builder).await
+    }
+
+    async fn try_start_with(
+        app: App,
+        start: Start,
+        with: impl FnOnce(HostBuilder) -> HostBuilder,
+    ) -> Result<Self, String> {
+        let allocator = start.allocator;
         let builder = Host::builder(app.path())
-            .allocator(start.allocator)
+            .allocator(allocator)
             .cache_dir(start.cache_dir)
             .state_dir(start.state_dir)
             .compiler(start.compiler)
-            .store(start.store);
+            .store(start.store)
+            .grants(start.grants)
+            .hash_memories(start.hashes_memories)
+            .env(move |name| {
+                let value = start.variables.iter().find(|(known, _)| *known == name);
+                value.map(|(_, value)| (*value).to_owned())
+            });
         let host = Self {
-            host: within_compile_time("the start", builder.build()).await.map_err(|error| error.to_string())?,
+            host: within_compile_time("the start", with(builder).build()).await.map_err(|error| error.to_string())?,
             app,
         };
-        assert_eq!(host.host.engine().allocator(), start.allocator, "the host fell back to another allocator");
+        assert_eq!(host.host.engine().allocator(), allocator, "the host fell back to another allocator");
         let problems = render(&host.host.app().problems);
         if problems.is_empty() {
             return Ok(host);

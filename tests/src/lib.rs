@@ -10,6 +10,7 @@ pub mod client;
 pub mod follower;
 pub mod histories;
 pub mod host;
+pub mod linearizability;
 pub mod memory;
 pub mod mutation;
 pub mod program;

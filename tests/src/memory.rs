@@ -19,6 +19,8 @@ const SETTLED_BYTES: u64 = 1 << 20;
 pub struct Growth {
     process: String,
     before: u64,
+    /// What the peak is compared with.
+    peak_before: u64,
 }
 
 impl Growth {
@@ -32,11 +34,18 @@ impl Growth {
         Self::watch_process(pid.to_string())
     }
 
+    /// Starts measuring the process with this id when its memory has settled; see [`settled_bytes`].
+    pub async fn watch_settled(pid: u32, work: impl AsyncFn()) -> Self {
+        settled_bytes(pid, work).await;
+        Self::watch_other(pid)
+    }
+
     fn watch_process(process: String) -> Self {
-        // Writing 5 resets the peak. Only root may do so for a hardened host; for others its growth begins at its peak.
+        // Writing 5 resets the peak. Only root may do so for a hardened host; for others it grows from the peak so far.
         let is_reset = fs::write(format!("/proc/{process}/clear_refs"), "5").is_ok();
-        let before = status_bytes(&process, if is_reset { "VmRSS:" } else { "VmHWM:" });
-        Self { process, before }
+        let before = status_bytes(&process, "VmRSS:");
+        let peak_before = if is_reset { before } else { status_bytes(&process, "VmHWM:") };
+        Self { process, before, peak_before }
     }
 
     /// Returns the bytes by which the process has grown.
@@ -46,7 +55,13 @@ impl Growth {
 
     /// Returns the bytes by which the process had grown at its peak.
     pub fn peak_bytes(&self) -> u64 {
-        status_bytes(&self.process, "VmHWM:").saturating_sub(self.before)
+        status_bytes(&self.process, "VmHWM:").saturating_sub(self.peak_before)
+    }
+
+    /// Waits until the process has grown by at most `limit`, but not for long; returns the bytes by which it has. `work` is
+    /// done between the readings.
+    pub async fn bytes_within(&self, limit: u64, work: impl AsyncFn()) -> u64 {
+        process_bytes_within(&self.process, self.before + limit, work).await.saturating_sub(self.before)
     }
 }
 
@@ -80,10 +95,14 @@ pub async fn settled_bytes(pid: u32, work: impl AsyncFn()) -> u64 {
 /// Waits until the resident memory of a process is within `limit`, but not for long; returns it. `work` is done between the
 /// readings.
 pub async fn bytes_within(pid: u32, limit: u64, work: impl AsyncFn()) -> u64 {
+    process_bytes_within(&pid.to_string(), limit, work).await
+}
+
+async fn process_bytes_within(process: &str, limit: u64, work: impl AsyncFn()) -> u64 {
     let deadline = Instant::now() + TIMEOUT;
     loop {
         work().await;
-        let now = resident_bytes(pid).expect("the process exists");
+        let now = status_bytes(process, "VmRSS:");
         if now <= limit || Instant::now() > deadline {
             return now;
         }

@@ -58,6 +58,8 @@ pub const ROUTES: &[Route] = &[
     Route::look_up("/v1/jobs", "read").queries(&["limit=LIMIT", "text=WORD&limit=LIMIT", "after=POSITION"]),
     Route::look_up("/v1/events", "read").queries(&["task={task}", "after=POSITION"]),
     Route::look_up("/v1/reload", "read"),
+    Route::look_up("/v1/deployments", "read").queries(&["", "limit=LIMIT"]),
+    Route::look_up("/v1/versions/{digest}", "admin"),
     Route::look_up("/v1/me", "read"),
     Route::look_up("/v1/tenants/{tenant}", "read"),
     Route::look_up("/v1/audit", "admin").queries(&["limit=LIMIT", "after=POSITION"]),
@@ -70,6 +72,8 @@ pub const ROUTES: &[Route] = &[
     Route::look_up("/v1/tasks/{task}/jobs/{id}/logs", "read").queries(&["", "follow=true"]),
     Route::look_up("/v1/tasks/{task}/jobs/{id}/attempts", "read"),
     Route::look_up("/v1/tasks/{task}/jobs/{id}/events", "read").queries(&["", "after=POSITION"]),
+    Route::look_up("/v1/tasks/{task}/jobs/{id}/record", "admin"),
+    Route::look_up("/v1/tasks/{task}/records", "admin").queries(&["", "limit=LIMIT"]),
     Route::change("post", "/v1/tasks/{task}/jobs", "write", "jobs.add").body("JOB"),
     Route::change("post", "/v1/tasks/{task}/jobs/batch", "write", "jobs.add").body(r#"{"jobs":JOBS}"#),
     Route::change("post", "/v1/tasks/{task}/jobs/{id}/cancel", "write", "jobs.cancel"),
@@ -77,6 +81,8 @@ pub const ROUTES: &[Route] = &[
     Route::change("post", "/v1/tasks/{task}/jobs/{id}/redeliver", "write", "jobs.redeliver"),
     Route::change("delete", "/v1/tasks/{task}/jobs/{id}", "write", "jobs.delete"),
     Route::change("post", "/v1/reload", "admin", "reload"),
+    // There is no deployment with this number, so nothing changes.
+    Route::change("post", "/v1/rollback", "admin", "rollback").queries(&["to=4000000000"]),
     Route::change("post", "/v1/tasks/{task}/pause", "admin", "tasks.pause"),
     Route::change("post", "/v1/tasks/{task}/resume", "admin", "tasks.resume"),
 ];

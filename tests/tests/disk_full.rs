@@ -39,6 +39,8 @@ fn store(name: &str) -> String {
 
 fn saggar(disk: &SmallDisk, command: &str, app: &App, store: &str) -> Command {
     let mut saggar = disk.saggar();
+    // Else the start of a host would fill the disk with the code of its tasks.
+    saggar.env("SAGGAR_KEEP_VERSIONS", "0");
     saggar.arg(command).arg(app.path()).args(["--store", store]).stdout(Stdio::piped()).stderr(Stdio::piped());
     saggar
 }

@@ -94,6 +94,53 @@ async fn an_interrupted_job_runs_before_the_jobs_that_waited_behind_it() {
     }
 }
 
+/// Returns what `saggar get` prints of the job 1 of `time`, without and with `--wait`.
+fn shown(server: &Server, arguments: &[&str]) -> String {
+    let said = saggar([&["get", "time", "1", "--url", &server.url("")][..], arguments].concat());
+    said.out + &said.err
+}
+
+/// Lost attempts are followed by others even in a task without retries. The maximum that is shown, and that the guest sees,
+/// includes them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_after_lost_ones_is_within_the_maximum_for_people_and_for_the_guest() {
+    let app = app();
+    let mut server = Server::start(&app, &[]);
+    let id = server.add("time", &json!({ "args": ["sleep_an_hour"] })).await;
+    for attempt in 1..=2_u32 {
+        server.until("time", id, |job| job["status"] == "RUNNING" && job["attempt"] == attempt).await;
+        let details = shown(&server, &[]);
+        assert!(details.contains(&format!("\nattempt    {attempt} of {attempt}\n")), "{details}");
+        // Kills the host.
+        drop(server);
+        if attempt == 2 {
+            // The guest of the last attempt returns what it sees.
+            app.write("plugins/time.wasm", std::fs::read(guests::CONTEXT).expect("the guests have been built"));
+        }
+        server = Server::start(&app, &[]);
+    }
+    let seen = server.ended("time", id).await["response"].clone();
+    assert_eq!((&seen["attempt"], &seen["max_attempts"]), (&json!(3), &json!(3)), "{seen}");
+    let details = shown(&server, &[]);
+    assert!(details.contains("\nattempt    3 of 3\n"), "{details}");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_last_attempt_was_lost_shows_its_number_within_the_maximum() {
+    let app = app();
+    let mut server = Server::start(&app, &[]);
+    let id = server.add("time", &json!({ "args": ["sleep_an_hour"] })).await;
+    for attempt in 1..=3_u32 {
+        server.until("time", id, |job| job["status"] == "RUNNING" && job["attempt"] == attempt).await;
+        drop(server);
+        server = Server::start(&app, &[]);
+    }
+    let said = shown(&server, &["--wait"]);
+    assert!(said.contains("FAILURE (lost, attempt 3 of 3): "), "{said}");
+    server.stop();
+}
+
 /// Starts `saggar serve` and reads its log up to a line that contains `until`.
 fn serve(app: &App, arguments: &[&str], until: &str) -> (Child, impl Iterator<Item = String> + use<>) {
     let mut host = command()
@@ -225,8 +272,8 @@ async fn an_interrupted_job_of_a_removed_task_waits() {
 fn run_ends_when_the_store_fails() {
     let app = app();
     let mut shell = Command::new("sh");
-    // The signal would end the process before its write failed.
-    shell.args(["-c", "trap '' XFSZ; ulimit -f 512; exec \"$0\" \"$@\""]);
+    // The signal would end the process before its write failed. The store contains the app's components.
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 8192; exec \"$0\" \"$@\""]);
     let mut run = command_within(shell);
     run.arg("run").arg(app.path()).args(["--store", "sqlite", "--repeat", "1000000", "echo", "x"]);
     let said = output(&mut run);

@@ -35,6 +35,13 @@ async fn echo() {
     assert_eq!(answer(built::ECHO, json!(["ünï", 2.5, null])).await, json!(["ünï", 2.5, null]));
 }
 
+/// The bits are the same on every machine, so that a replay anywhere has the same memory.
+#[tokio::test]
+async fn nans() {
+    let double = "7ff8000000000000";
+    assert_eq!(answer(built::NANS, json!([])).await, json!([double, double, double, double, "7fc00000"]));
+}
+
 #[tokio::test]
 async fn progress() {
     assert_eq!(answer(built::PROGRESS, json!([3, "baking"])).await, json!({ "id": 1, "word": "baking" }));
@@ -254,6 +261,11 @@ async fn children() {
     host.shutdown().await;
 }
 
+#[tokio::test]
+async fn key_values() {
+    assert_eq!(answer(built::KEY_VALUES, json!(["get", "a"])).await, "not-granted");
+}
+
 /// `languages.rs` has the whole table.
 #[tokio::test]
 async fn conformance() {
@@ -274,4 +286,21 @@ async fn random_calls() {
     }
     assert!(responses.iter().any(|response| &**response == "200"), "no seed made all calls: {problems:?}");
     host.shutdown().await;
+}
+
+#[tokio::test]
+async fn files() {
+    let steps = json!([["dirs"], ["vars"], ["env", "HOME"], ["write", "/a", "x"]]);
+    let results = answer(built::FILES, json!([steps])).await;
+    let results = results.as_array().expect("results");
+    assert_eq!(results[..3], [json!(""), json!(""), json!("not set")]);
+    assert_ne!(results[3], "done", "it has no directory: {results:?}");
+}
+
+#[tokio::test]
+async fn fetching() {
+    for how in ["own", "wasi"] {
+        let denied = answer(built::FETCHING, json!([how, "GET", "http://127.0.0.1:9/", {}, ""])).await;
+        assert!(denied["error"].is_string(), "{how}: {denied}");
+    }
 }

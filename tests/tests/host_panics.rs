@@ -55,7 +55,8 @@ impl Stage {
         let engine = Engine::new(EngineOptions { sandboxes: 20, ..EngineOptions::default() }).expect("an engine");
         let plugin = engine.load(app.path().join("plugins/recorder.wasm")).await.expect("a plugin");
         let loaded = saggar_definition::load(app.path(), &|_| None.into());
-        let setups = loaded.catalog.iter().map(|task| Setup::new(task.clone(), |_| Some(plugin.clone())));
+        let setups =
+            loaded.catalog.iter().map(|task| Setup::new(task.clone(), Arc::default(), |_| Some(plugin.clone())));
         let clock = Arc::new(PanickingClock::default());
         let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
         let worker = Worker::new(Tenant::new(TaskKey::DEFAULT_TENANT), queue.clone(), clock.clone(), None);
@@ -130,8 +131,8 @@ async fn a_panic_in_a_handler_keeps_its_lane_working() {
         (2, "[]", "add", true),
         (4, "[]", "progress", false),
         (5, "[]", "success", true),
-        // Reading 5 is the time of the failed attempt's line in the log.
-        (6, r#"["fail"]"#, "error", true),
+        // Reading 5 is the time of the failed attempt's line in the log, and 6 that of its record.
+        (7, r#"["fail"]"#, "error", true),
     ] {
         stage.arm(reading);
         let id = stage.add(args).await.expect("a job");

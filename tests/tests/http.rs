@@ -5,6 +5,7 @@ mod http {
     mod audit;
     mod changing;
     mod codes;
+    mod delayed;
     mod guide;
     mod hostile;
     mod in_process;

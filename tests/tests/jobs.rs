@@ -6,6 +6,7 @@ use saggar_tests::guests;
 
 mod jobs {
     mod access;
+    mod add_access;
     mod adding;
     mod attempts;
     mod cancelling;

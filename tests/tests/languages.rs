@@ -5,10 +5,22 @@
 mod added_ids;
 #[path = "languages/asynchronous.rs"]
 mod asynchronous;
+#[path = "languages/capabilities.rs"]
+mod capabilities;
 #[path = "languages/handlers.rs"]
 mod handlers;
+#[path = "languages/key_values.rs"]
+mod key_values;
 #[path = "languages/processors.rs"]
 mod processors;
+#[path = "languages/replays.rs"]
+mod replays;
+#[allow(dead_code, reason = "the tests of replays use the rest")]
+#[path = "replay/rerun.rs"]
+mod rerun;
+#[allow(dead_code, reason = "the tests of the client use the rest")]
+#[path = "../../host/crates/http-client/tests/exchanges/server.rs"]
+mod server;
 #[path = "languages/uncaught.rs"]
 mod uncaught;
 
@@ -37,6 +49,8 @@ struct Language {
     has_stdout: bool,
     /// The memory of a sandbox that texts of 2 MiB fit into, job after job.
     memory_of_large_texts: &'static str,
+    /// Whether the guest uses every capability: the SDKs for C and Go send no requests over HTTP.
+    has_every_capability: bool,
 }
 
 /// The form in which an app has the guest.
@@ -49,15 +63,24 @@ enum Guest {
 }
 
 impl Language {
-    /// Describes a guest with exact ids and standard output.
+    /// Describes a guest with exact ids, standard output and every capability.
     fn exact(guest: Guest, code_of_errors: &'static str, place_of_errors: Option<&'static str>) -> Self {
         Self { has_exact_ids: true, has_stdout: true, ..Self::new(guest, code_of_errors, place_of_errors) }
     }
 
-    /// Describes a guest with inexact ids and without standard output.
+    /// Describes a guest with inexact ids and every capability, without standard output.
     fn new(guest: Guest, code_of_errors: &'static str, place_of_errors: Option<&'static str>) -> Self {
-        let (has_exact_ids, has_stdout, memory_of_large_texts) = (false, false, DEFAULT_MEMORY);
-        Self { guest, code_of_errors, place_of_errors, has_exact_ids, has_stdout, memory_of_large_texts }
+        let (has_exact_ids, has_stdout, has_every_capability) = (false, false, true);
+        let memory_of_large_texts = DEFAULT_MEMORY;
+        Self {
+            guest,
+            code_of_errors,
+            place_of_errors,
+            has_exact_ids,
+            has_stdout,
+            memory_of_large_texts,
+            has_every_capability,
+        }
     }
 
     /// Returns an app with the guest, and a task `journal` that the guest adds jobs to.
@@ -88,6 +111,11 @@ impl Language {
         if self.is_script() { self.code_of_errors } else { "id-too-large" }
     }
 
+    /// Returns whether the guest has the function `files`: languages with a C library use their own files and variables.
+    fn has_files(&self) -> bool {
+        self.has_stdout
+    }
+
     fn is_script(&self) -> bool {
         matches!(self.guest, Guest::Script(_))
     }
@@ -107,6 +135,11 @@ async fn conforms(language: Language) {
     processors::conform(&language).await;
     handlers::conform(&language).await;
     added_ids::conform(&language).await;
+    key_values::conform(&language).await;
+    replays::conform(&language).await;
+    if language.has_every_capability {
+        capabilities::conform(&language).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,14 +181,16 @@ async fn python() {
 async fn c() {
     let guest = Guest::Component(component(&languages().c().expect("the guest builds")));
     let (code_of_errors, place_of_errors) = ("failed", None);
-    conforms(Language::exact(guest, code_of_errors, place_of_errors)).await;
+    let language = Language::exact(guest, code_of_errors, place_of_errors);
+    conforms(Language { has_every_capability: false, ..language }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn go() {
     let guest = Guest::Component(component(&languages().go().expect("the guest builds")));
     let (code_of_errors, place_of_errors) = ("failed", None);
-    conforms(Language::exact(guest, code_of_errors, place_of_errors)).await;
+    let language = Language::exact(guest, code_of_errors, place_of_errors);
+    conforms(Language { has_every_capability: false, ..language }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

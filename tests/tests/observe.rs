@@ -4,6 +4,7 @@ mod observe {
     mod alarms;
     mod log;
     mod metrics;
+    mod not_recorded;
     mod receiver;
     mod traces;
 }

@@ -3,10 +3,11 @@
 
 use std::fs;
 
+use saggar::grant::{Access, Grants, KvGrant};
 use saggar::{FailureKind, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
-use saggar_tests::host::TestHost;
+use saggar_tests::host::{Start, TestHost};
 use serde_json::json;
 use wasmparser::{ComponentExternName, Parser, Payload};
 
@@ -21,7 +22,7 @@ const OWN_ENDS: [FailureKind; 5] =
 fn app() -> App {
     // A guest may wait for something that never comes. Its calls about other jobs are not refused.
     let random = json!({
-        "process": "plugins.random", "worker_nums": 4, "timeout": 1, "attempts": 0, "sandbox": { "tasks": "all" },
+        "process": "plugins.random", "worker_nums": 4, "timeout": 1, "attempts": 0, "sandbox": { "tasks": "all", "kv": "write" },
     });
     App::new()
         .plugin("random", guests::RANDOM_CALLS)
@@ -32,7 +33,9 @@ fn app() -> App {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn random_calls_end_only_the_job_that_makes_them() {
-    let host = TestHost::start(app()).await;
+    let kv = Some(KvGrant { access: Access::Write, max_bytes: 1 << 20, max_keys: 50 });
+    let grants = Grants { kv, ..Grants::of_single_app() };
+    let host = TestHost::start_as(app(), Start { grants, ..Start::default() }).await;
     let mut ids = Vec::new();
     for seed in 1..=SEEDS {
         ids.push(host.add("random", json!([seed * 0x9e37_79b9])).await);
@@ -55,8 +58,10 @@ async fn random_calls_end_only_the_job_that_makes_them() {
 }
 
 /// The interfaces of the host, without those that only define types.
-const INTERFACES: [&str; 30] = [
+const INTERFACES: [&str; 32] = [
     "saggar:task/context",
+    "saggar:task/kv",
+    "saggar:task/http",
     "saggar:task/log",
     "saggar:task/progress",
     "saggar:task/tasks",

@@ -6,7 +6,9 @@ mod tenants {
     mod changing;
     mod configuration;
     mod confined;
+    mod deploying;
     mod hostile;
+    mod key_values;
     mod loading;
     mod many;
     mod removing;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 mod made;
 
-use made::{STAMP, copy, is_installed, is_newer, run};
+use made::{STAMP, copy, copy_files, is_installed, is_newer, run};
 
 /// The sources of the conformance guests, below the repository.
 const GUESTS: &str = "tests/guests/conformance";
@@ -23,6 +23,12 @@ static BUILDING_JAVASCRIPT: Mutex<()> = Mutex::new(());
 
 /// The world of the conformance guests: all roles.
 const WORLD: &str = "plugin";
+
+/// The world of the conformance guests in JavaScript, which import variables and files.
+const WORLD_WITH_FILES: &str = "plugin-with-files";
+
+/// The modules of the SDK for JavaScript.
+const JAVASCRIPT_MODULES: [&str; 3] = ["index.js", "text.js", "files.js"];
 
 /// The world of the guests that only process jobs.
 const PROCESSOR_WORLD: &str = "processor-plugin";
@@ -52,7 +58,7 @@ impl Languages {
 
     /// Builds the guest in JavaScript; returns the component.
     pub fn javascript(&self) -> Result<PathBuf> {
-        self.build_javascript(WORLD, "conformance.js", "javascript.wasm")
+        self.build_javascript(WORLD_WITH_FILES, "conformance.js", "javascript.wasm")
     }
 
     /// Builds the guest in JavaScript that has no SDK; returns the component.
@@ -71,14 +77,28 @@ impl Languages {
         // componentize-qjs follows no link out of its folder, so both are copied.
         let package = tools.join("node_modules/@saggar/guest");
         fs::create_dir_all(&package)?;
-        for file in ["package.json", "index.js"] {
+        for file in ["package.json"].into_iter().chain(JAVASCRIPT_MODULES) {
             copy(&sdk.join(file), &package.join(file))?;
         }
+        let wit = self.wit_with_files(&tools)?;
         copy(&guest.join(source), &tools.join(source))?;
         let mut build = Command::new(tools.join("node_modules/.bin/componentize-qjs"));
         build.args(["--sync", "--world", world, "--js", source, "--module-root", ".", "--wit"]);
-        run(build.arg(self.root.join("wit")).arg("-o").arg(&output).current_dir(&tools))?;
+        run(build.arg(wit).arg("-o").arg(&output).current_dir(&tools))?;
         Ok(output)
+    }
+
+    /// Makes a folder of the contract, of the interfaces that the SDK for JavaScript has modules for, and of the guest's world.
+    fn wit_with_files(&self, tools: &Path) -> Result<PathBuf> {
+        let (to, sdk) = (tools.join("wit"), self.root.join("guest-sdk/js/wit"));
+        if to.exists() {
+            fs::remove_dir_all(&to).with_context(|| format!("cannot remove {}", to.display()))?;
+        }
+        let folders = [(self.root.join("wit"), ""), (sdk.clone(), ""), (sdk.join("deps"), "deps")];
+        for (from, below) in folders.into_iter().chain([(self.guest("js").join("wit"), "")]) {
+            copy_files(&from, &to.join(below))?;
+        }
+        Ok(to)
     }
 
     /// Builds the guest in JavaScript that has no SDK in the way that componentize-qjs builds by default, for the asynchronous
@@ -91,7 +111,7 @@ impl Languages {
 
     /// Builds the guest in JavaScript with componentize-js, whose engine has the web's APIs; returns the component.
     pub fn javascript_with_web_apis(&self) -> Result<PathBuf> {
-        self.build_with_web_apis(WORLD, "conformance.js", "javascript-web.wasm")
+        self.build_with_web_apis(WORLD_WITH_FILES, "conformance.js", "javascript-web.wasm")
     }
 
     /// Builds the guest in JavaScript that has no SDK with componentize-js; returns the component.
@@ -103,11 +123,15 @@ impl Languages {
         let _building = BUILDING_JAVASCRIPT.lock().unwrap_or_else(PoisonError::into_inner);
         let tools = self.install_npm("web")?;
         let (sdk, guest, builder) = (self.root.join("guest-sdk/js"), self.guest("js"), self.guest("web"));
-        let (output, wit) = (self.folder.join(output), self.root.join("wit"));
-        if is_newer(&output, &[&sdk, &guest, &builder, &wit, &tools.join(STAMP)])? {
+        let (output, contract) = (self.folder.join(output), self.root.join("wit"));
+        if is_newer(&output, &[&sdk, &guest, &builder, &contract, &tools.join(STAMP)])? {
             return Ok(output);
         }
-        copy(&sdk.join("index.js"), &tools.join("saggar.js"))?;
+        let (modules, wit) = (tools.join("saggar"), self.wit_with_files(&tools)?);
+        fs::create_dir_all(&modules)?;
+        for file in JAVASCRIPT_MODULES {
+            copy(&sdk.join(file), &modules.join(file))?;
+        }
         copy(&guest.join(source), &tools.join(source))?;
         copy(&builder.join("build.js"), &tools.join("build.js"))?;
         let mut build = Command::new("node");

@@ -2,7 +2,8 @@
 // and records its progress, log lines and jobs.
 //
 // The fake host does not truncate, coalesce or limit anything, does not run added jobs, and ignores Unique. Calling the same
-// function twice on one host repeats the call: a job added at the same position is the one that is there already.
+// function twice on one host repeats the call: a job added at the same position is the one that is there already. Its key-value
+// store grants everything, and nothing in it expires.
 package guesttest
 
 import (
@@ -35,6 +36,7 @@ type Host struct {
 	Added    []Added
 
 	jobs map[key]abi.Job
+	kv   store
 }
 
 // Line is a line that a plugin logged; its level is 0 for debug, 1 for info, 2 for warn and 3 for error.

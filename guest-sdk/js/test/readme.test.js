@@ -11,7 +11,7 @@ const blocks = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code)
 const url = (file) => JSON.stringify(new URL(file, import.meta.url).href);
 
 function address(code, files = {}) {
-  const imports = { "@saggar/guest": "../index.js", "@saggar/guest/testing": "../testing.js" };
+  const imports = { "@saggar/guest": "../index.js", "@saggar/guest/files": "../files.js", "@saggar/guest/testing": "../testing.js" };
   for (const [name, file] of Object.entries(imports)) code = code.replaceAll(`"${name}"`, url(file));
   for (const [name, address] of Object.entries(files)) code = code.replaceAll(`"${name}"`, JSON.stringify(address));
   return `data:text/javascript,${encodeURIComponent(code)}`;
@@ -45,5 +45,20 @@ test("adding jobs", async () => {
   assert.deepEqual(host.added.map((job) => job.task), ["mail.archive", "mail.remind", "mail.send"]);
 });
 
+test("keeping values", async () => {
+  const code = `import { kv, plugin } from "@saggar/guest";
+    export const { processor } = plugin({ process() { ${blocks[3]} return [user, visits]; } });`;
+  assert.deepEqual(await new FakeHost().process(await import(address(code))), [{ name: "Ada" }, 1]);
+});
+
+test("variables and files", async () => {
+  const [imports, body] = blocks[4].split("\n\n");
+  const code = `import { plugin } from "@saggar/guest"; ${imports}
+    export const { processor } = plugin({ process() { ${body} } });`;
+  const host = new FakeHost({ env: { REGION: "eu" }, files: { "/prices/eu.csv": "b\na", "/scratch": null } });
+  await host.process(await import(address(code)));
+  assert.equal(host.file("/scratch/sorted.csv"), "a\nb");
+});
+
 // The README's test becomes one of this file.
-await import(address(blocks[3], { "../src/index.js": address(blocks[0]) }));
+await import(address(blocks[5], { "../src/index.js": address(blocks[0]) }));

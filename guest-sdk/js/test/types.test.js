@@ -7,8 +7,9 @@ import { test } from "node:test";
 import * as testing from "../testing.js";
 
 const guest = await import("../index.js");
+const withFiles = await import("../files.js");
 const read = (name) => readFile(new URL(`../${name}.d.ts`, import.meta.url), "utf8");
-const [guestTypes, testingTypes] = [await read("index"), await read("testing")];
+const [guestTypes, testingTypes, filesTypes] = [await read("index"), await read("testing"), await read("files")];
 const { FakeHost } = testing;
 
 /** The names of the values that a file declares as exported. */
@@ -40,11 +41,14 @@ const methods = (object) => Object.getOwnPropertyNames(object).filter((name) => 
 test("exported names", () => {
   assert.deepEqual(exported(guestTypes), Object.keys(guest).sort());
   assert.deepEqual(exported(testingTypes), Object.keys(testing).sort());
+  assert.deepEqual(exported(filesTypes), Object.keys(withFiles).sort());
 });
 
 test("members of objects", async () => {
   assert.deepEqual(members(guestTypes, "export const tasks: {"), Object.keys(guest.tasks).sort());
   assert.deepEqual(members(guestTypes, "export const log: {"), Object.keys(guest.log).sort());
+  assert.deepEqual(members(filesTypes, "export const env: {"), Object.keys(withFiles.env).sort());
+  assert.deepEqual(members(filesTypes, "export const files: {"), Object.keys(withFiles.files).sort());
   let job;
   await new FakeHost().process(guest.plugin({ process: (it) => void (job = it) }));
   assert.deepEqual(members(guestTypes, "export interface Job {"), methods(Object.getPrototypeOf(job)).sort());

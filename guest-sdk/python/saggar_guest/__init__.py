@@ -12,7 +12,7 @@
 componentize-py makes a component of the module; the README of this package shows how.
 """
 
-from . import log, tasks
+from . import http, kv, log, tasks
 from ._errors import Problem, Reject, Retry, RetryAfter
 from ._job import Job, Progress
 from ._roles import next_id, on_add, on_error, on_progress, on_success, processor
@@ -24,6 +24,8 @@ __all__ = [
     "Reject",
     "Retry",
     "RetryAfter",
+    "http",
+    "kv",
     "log",
     "next_id",
     "on_add",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ._errors import Problem
 from ._json import loads_optional
+
+if TYPE_CHECKING:
+    from .http import Request, Response
 
 try:
     import wit_world  # noqa: F401
@@ -16,7 +19,8 @@ except ModuleNotFoundError as missing:
         raise
     IN_COMPONENT = False
 else:
-    from wit_world.imports import context, log, progress, tasks
+    from wit_world.imports import context, kv, log, progress, tasks
+    from wit_world.imports import http as imported_http
 
     IN_COMPONENT = True
 
@@ -49,6 +53,13 @@ class Host(Protocol):
     def add_with(self, task: str, args: str, options: str) -> int: ...
     def get(self, task: str, id: int) -> Found: ...
     def cancel(self, task: str, id: int) -> None: ...
+    def kv_get(self, key: str) -> tuple[bytes, int, int | None] | None: ...
+    def kv_set(self, key: str, value: bytes, ttl_ms: int | None) -> int: ...
+    def kv_swap(self, key: str, expected: int | None, value: bytes, ttl_ms: int | None) -> int | None: ...
+    def kv_increment(self, key: str, by: int, ttl_ms: int | None) -> int: ...
+    def kv_remove(self, key: str, expected: int | None) -> bool: ...
+    def kv_keys(self, prefix: str, after: str | None, limit: int) -> tuple[list[str], str | None]: ...
+    def send(self, request: Request) -> Response: ...
 
 
 if IN_COMPONENT:
@@ -80,6 +91,41 @@ if IN_COMPONENT:
         @staticmethod
         def cancel(task: str, id: int) -> None:
             _ask(tasks.cancel, task, id)
+
+        @staticmethod
+        def kv_get(key: str) -> tuple[bytes, int, int | None] | None:
+            entry = _ask(kv.get, key)
+            return None if entry is None else (bytes(entry.value), entry.version, entry.expires_in_ms)
+
+        @staticmethod
+        def kv_set(key: str, value: bytes, ttl_ms: int | None) -> int:
+            return int(_ask(kv.set, key, value, ttl_ms))
+
+        @staticmethod
+        def kv_swap(key: str, expected: int | None, value: bytes, ttl_ms: int | None) -> int | None:
+            version: int | None = _ask(kv.compare_and_swap, key, expected, value, ttl_ms)
+            return version
+
+        @staticmethod
+        def kv_increment(key: str, by: int, ttl_ms: int | None) -> int:
+            return int(_ask(kv.increment, key, by, ttl_ms))
+
+        @staticmethod
+        def kv_remove(key: str, expected: int | None) -> bool:
+            return bool(_ask(kv.remove, key, expected))
+
+        @staticmethod
+        def kv_keys(prefix: str, after: str | None, limit: int) -> tuple[list[str], str | None]:
+            page = _ask(kv.keys, prefix, after, limit)
+            return page.keys, page.next
+
+        @staticmethod
+        def send(request: Request) -> Response:
+            from .http import Response
+
+            asked = imported_http.Request(request.method, request.url, request.headers, request.body, request.timeout_ms)
+            answered = _ask(imported_http.send, asked)
+            return Response(answered.status, [(name, value) for name, value in answered.headers], bytes(answered.body))
 
     def _ask(function: Any, *arguments: Any) -> Any:
         try:

@@ -2,12 +2,14 @@
 
 It calls a function of a plugin as a host does, through JSON, and records its progress, log lines and jobs. It does not
 truncate, coalesce or limit anything, does not run added jobs, and ignores ``unique``. Calling the same function twice on
-one host repeats the call: a job added at the same position is the one that is there already.
+one host repeats the call: a job added at the same position is the one that is there already. Its key-value store grants
+everything, and nothing in it expires.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +19,7 @@ from typing import Any
 from . import _host, _roles
 from ._errors import Problem
 from ._job import Progress
+from .http import Request, Response
 from .tasks import JobView, Status
 
 __all__ = ["AddedJob", "FakeHost", "LogLine"]
@@ -48,7 +51,7 @@ class FakeHost:
     """By default it runs attempt 1 of 1 of job 1 of the task ``test``.
 
     ``cancelled_after`` cancels the job after this many progress reports, ``queue_size`` is the number of jobs that can be
-    added before ``queue-full``. What a function raises, the calls raise.
+    added before ``queue-full``, ``on_request`` answers requests over HTTP. What a function raises, the calls raise.
     """
 
     def __init__(
@@ -62,11 +65,14 @@ class FakeHost:
         trace_parent: str | None = None,
         cancelled_after: int | None = None,
         queue_size: int | None = None,
+        on_request: Callable[[Request], Response] | None = None,
     ) -> None:
+        self.requests: list[Request] = []
         self.progress: list[Progress] = []
         self.log_lines: list[LogLine] = []
         self.added: list[AddedJob] = []
         self._id = id
+        self._on_request = on_request
         self._fake = _Fake(self, task, attempt, max_attempts, remaining, trace_parent, cancelled_after, queue_size)
 
     def process(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -104,6 +110,16 @@ class FakeHost:
         self._fake.jobs[task, job.id] = job
         return self
 
+    def kv_value(self, key: str, value: Any) -> FakeHost:
+        """Sets the value of a key of the key-value store."""
+        self._fake.kv_set(key, json.dumps(value).encode(), None)
+        return self
+
+    def kv(self, key: str) -> Any:
+        """Returns the value of a key of the key-value store; ``None`` if there is none."""
+        entry = self._fake.kv_get(key)
+        return None if entry is None else json.loads(entry[0])
+
     def status(self, task: str, id: int) -> Status | None:
         """Returns the status of a job that the plugin added or the test set."""
         job = self._fake.jobs.get((task, id))
@@ -137,6 +153,8 @@ class _Fake:
         self._cancelled_after = cancelled_after
         self._queue_size = queue_size
         self.jobs: dict[tuple[str, int], JobView] = {}
+        self._entries: dict[str, tuple[bytes, int, int | None]] = {}
+        self._last_version = 0
         self.id = lambda: host._id
         self.task = lambda: task
         self.attempt = lambda: attempt
@@ -183,6 +201,47 @@ class _Fake:
         if job.status in (Status.SUCCESS, Status.FAILURE):
             raise Problem("ended", f"job {id} of `{task}` has already ended")
         self.jobs[task, id] = replace(job, status=Status.FAILURE)
+
+    def kv_get(self, key: str) -> tuple[bytes, int, int | None] | None:
+        return self._entries.get(key)
+
+    def kv_set(self, key: str, value: bytes, ttl_ms: int | None) -> int:
+        self._last_version += 1
+        self._entries[key] = (value, self._last_version, ttl_ms)
+        return self._last_version
+
+    def kv_swap(self, key: str, expected: int | None, value: bytes, ttl_ms: int | None) -> int | None:
+        return self.kv_set(key, value, ttl_ms) if self._version(key) == expected else None
+
+    def kv_increment(self, key: str, by: int, ttl_ms: int | None) -> int:
+        value, _, expires_in_ms = self._entries.get(key, (b"0", 0, ttl_ms))
+        if re.fullmatch(rb"0|-?[1-9][0-9]*", value) is None:
+            raise Problem("not-a-number", f"the value of `{key}` is not a whole number")
+        total = int(value) + by
+        if not -(2**63) <= total < 2**63:
+            raise Problem("overflow", f"{int(value)} incremented by {by} is out of range")
+        self.kv_set(key, str(total).encode(), expires_in_ms)
+        return total
+
+    def kv_remove(self, key: str, expected: int | None) -> bool:
+        if expected is not None and self._version(key) != expected:
+            return False
+        return self._entries.pop(key, None) is not None
+
+    def kv_keys(self, prefix: str, after: str | None, limit: int) -> tuple[list[str], str | None]:
+        found = sorted(key for key in self._entries if key.startswith(prefix) and (after is None or key > after))
+        keys = found[: min(max(limit, 1), 1000)]
+        return keys, keys[-1] if len(found) > len(keys) else None
+
+    def _version(self, key: str) -> int | None:
+        entry = self._entries.get(key)
+        return None if entry is None else entry[1]
+
+    def send(self, request: Request) -> Response:
+        self._host.requests.append(request)
+        if self._host._on_request is None:
+            raise Problem("http-not-granted", "the test answers no requests: pass `on_request` to FakeHost")
+        return self._host._on_request(request)
 
     def _find(self, task: str, id: int) -> JobView:
         if (task, id) not in self.jobs:

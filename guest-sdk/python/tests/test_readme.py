@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from saggar_guest import Job, Problem, tasks
+from saggar_guest import Job, Problem, kv, tasks
 from saggar_guest.testing import FakeHost
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -24,7 +24,7 @@ def test_the_first_plugin_and_its_test(monkeypatch: pytest.MonkeyPatch) -> None:
     app = module("app", BLOCKS[0])
     assert FakeHost().process(app.thumbnail, "a.png", 9) == {"url": "a.png", "width": 9}
     monkeypatch.setitem(sys.modules, "app", app)
-    module("test_app", BLOCKS[3]).test_it_reports_progress()
+    module("test_app", BLOCKS[4]).test_it_reports_progress()
 
 
 def test_a_plugin_with_all_roles() -> None:
@@ -45,3 +45,9 @@ def test_adding_jobs() -> None:
     host = FakeHost()
     host.process(lambda job: exec(BLOCKS[2], {"job": job, "tasks": tasks, "Job": Job}))
     assert [job.task for job in host.added] == ["mail.archive", "mail.remind", "mail.send"]
+
+
+def test_keeping_values() -> None:
+    values: dict[str, object] = {"kv": kv}
+    FakeHost().process(lambda job: exec(BLOCKS[3], values))
+    assert (values["user"], values["visits"]) == ({"name": "Ada"}, 1)

@@ -40,6 +40,8 @@ mod failure;
 mod job;
 mod problem;
 
+pub mod http;
+pub mod kv;
 pub mod log;
 pub mod prelude;
 pub mod role;

@@ -21,9 +21,12 @@
 //! By default [`get`] and [`cancel`] work for the job that the call is about, and for jobs that a job of the same task
 //! added. They fail with `not-added` for any other job, unless the task sets `"sandbox": {"tasks": "all"}`.
 //!
+//! By default jobs can be added to every task; `"sandbox": {"tasks": {"add": […]}}` narrows that, and adding to any other
+//! task fails with `not-granted`.
+//!
 //! Every function can return a [`Problem`] with one of the codes `unknown-task`, `unknown-job`, `not-added`,
-//! `queue-full`, `keep-bytes-exceeded`, `duplicate-id`, `next-failed`, `invalid-args`, `invalid-options`, `key-reused`,
-//! `ended`, `too-deep`, `budget-spent`, `stopping`.
+//! `not-granted`, `queue-full`, `keep-bytes-exceeded`, `duplicate-id`, `next-failed`, `invalid-args`, `invalid-options`,
+//! `key-reused`, `ended`, `too-deep`, `budget-spent`, `stopping`.
 
 mod options;
 

@@ -30,9 +30,10 @@
 //!
 //! The fake host does not truncate, coalesce or limit anything, does not run added jobs, and ignores `unique`. Calling a
 //! plugin twice on one host repeats the call: adding a job at the same position returns the existing one, as with the real
-//! host; another job id ([`FakeHost::id`]) makes it another call.
+//! host; another job id ([`FakeHost::id`]) makes it another call. Its key-value store grants everything, and nothing in it expires.
 
 mod calls;
+pub(crate) mod kv;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -41,14 +42,16 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use self::calls::State;
+use self::calls::{Responder, State};
+use crate::http::{Request, Response};
 use crate::log::Level;
 use crate::role::{AddHandler, ErrorHandler, HasRole, IdSource, Processor, ProgressHandler, SuccessHandler, pick};
 use crate::tasks::{Args, JobView, Status};
 use crate::{Failure, Job, Problem, Progress, call};
 
 pub(crate) use self::calls::{
-    add_with, attempt, cancel, get, id, is_cancelled, max_attempts, remaining_ms, report, task, trace_parent, write,
+    add_with, attempt, cancel, get, id, is_cancelled, max_attempts, remaining_ms, report, send, task, trace_parent,
+    write,
 };
 
 /// A line that a plugin logged.
@@ -157,6 +160,25 @@ impl FakeHost {
         self.with(|state| state.put(task, job))
     }
 
+    /// Writes a value to the key-value store.
+    ///
+    /// # Panics
+    ///
+    /// If the value cannot be serialized.
+    #[must_use]
+    pub fn kv_value(self, key: &str, value: impl Serialize) -> Self {
+        let value = serde_json::to_vec(&value).expect("the value serializes");
+        self.with(|state| {
+            state.kv.put(key, value, None);
+        })
+    }
+
+    /// Sets how requests over HTTP are answered. Without it, they fail with `http-not-granted`.
+    #[must_use]
+    pub fn on_request(self, respond: impl Fn(&Request) -> Result<Response, Problem> + 'static) -> Self {
+        self.with(|state| state.responder = Some(Responder(Rc::new(respond))))
+    }
+
     fn with(self, change: impl FnOnce(&mut State)) -> Self {
         change(&mut self.0.borrow_mut());
         self
@@ -249,6 +271,16 @@ impl FakeHost {
     /// Returns every added job, in order.
     pub fn added(&self) -> Vec<AddedJob> {
         self.0.borrow().added.clone()
+    }
+
+    /// Returns the value of a key of the key-value store; `None` if there is none, or if it is not JSON.
+    pub fn kv(&self, key: &str) -> Option<Value> {
+        self.0.borrow().kv.entry(key).and_then(|entry| serde_json::from_slice(&entry.value).ok())
+    }
+
+    /// Returns every request over HTTP, in order.
+    pub fn requests(&self) -> Vec<Request> {
+        self.0.borrow().requests.clone()
     }
 
     /// Returns the status of a job that the plugin added or the test set.

@@ -4,8 +4,10 @@
 
 pub mod bindings;
 pub(crate) mod exports;
+pub(crate) mod kv;
 
-use self::bindings::saggar::task::{context, log, tasks, types};
+use self::bindings::saggar::task::{context, http, log, tasks, types};
+use crate::http::{Request, Response};
 use crate::log::Level;
 use crate::tasks::{JobView, Status};
 use crate::{Failure, Problem};
@@ -43,6 +45,13 @@ pub(crate) fn get(task: &str, id: u64) -> Result<JobView<String>, Problem> {
 
 pub(crate) fn cancel(task: &str, id: u64) -> Result<(), Problem> {
     tasks::cancel(task, id).map_err(Problem::from_host)
+}
+
+pub(crate) fn send(request: Request) -> Result<Response, Problem> {
+    let (method, url, headers, body, timeout_ms) = request.into_parts();
+    let response = http::send(&http::Request { method, url, headers, body, timeout_ms });
+    let response = response.map_err(Problem::from_host)?;
+    Ok(Response::from_parts(response.status, response.headers, response.body))
 }
 
 impl Problem {

@@ -30,6 +30,36 @@ fn a_job_is_cancelled_after_some_reports() {
 }
 
 #[test]
+fn values_are_kept_between_calls() {
+    let host = FakeHost::new().kv_value("config", json!({ "limit": 3 }));
+    host.call(|_| {
+        assert_eq!(kv::get::<Value>("config").unwrap(), Some(json!({ "limit": 3 })));
+        assert_eq!(kv::get::<Value>("nothing").unwrap(), None);
+        let version = kv::set("a", &[1, 2]).unwrap();
+        let entry: kv::KvEntry<Vec<u8>> = kv::entry("a").unwrap().unwrap();
+        assert_eq!((entry.value, entry.version, entry.expires_in), (vec![1, 2], version, None));
+        assert_eq!(kv::swap("a", None, "x").unwrap(), None);
+        assert!(kv::swap("a", Some(version), "x").unwrap().is_some());
+        assert!(!kv::remove_version("a", version).unwrap());
+        assert_eq!(kv::get::<u64>("a").unwrap_err().code(), "invalid-value");
+        assert_eq!(kv::increment("a", 1).unwrap_err().code(), "not-a-number");
+        assert_eq!((kv::increment("n", 5).unwrap(), kv::increment("n", -2).unwrap()), (5, 3));
+        let minute = Duration::from_secs(60);
+        kv::set_for("short", &true, minute).unwrap();
+        assert_eq!(kv::get_bytes("short").unwrap().unwrap().expires_in, Some(minute));
+    });
+    host.call(|_| {
+        assert_eq!(kv::get::<i64>("n").unwrap(), Some(3));
+        assert_eq!(kv::update("n", |n: Option<i64>| n.unwrap_or(0) * 2).unwrap(), 6);
+        assert_eq!(kv::keys("").unwrap(), ["a", "config", "n", "short"]);
+        let page = kv::page("", Some("a"), 1).unwrap();
+        assert_eq!((page.keys, page.next.as_deref()), (vec!["config".to_owned()], Some("config")));
+        assert!(kv::remove("a").unwrap() && !kv::remove("a").unwrap());
+    });
+    assert_eq!((host.kv("n"), host.kv("a")), (Some(json!(6)), None));
+}
+
+#[test]
 fn log_lines_have_levels() {
     let host = FakeHost::new();
     let name = "Ada";
@@ -127,4 +157,33 @@ fn options_reach_the_host() {
         Some("test/1/process/3"),
         "each add counts as a position, even if it does not use the position's key"
     );
+}
+
+#[test]
+fn requests_are_answered_by_the_test() {
+    use saggar_guest::http::{self, Response};
+    let host = FakeHost::new().on_request(|request| match request.url() {
+        "https://a/json" => Ok(Response::new(200, r#"{"n": 1}"#).with_header("Content-Type", "application/json")),
+        "https://a/busy" => Ok(Response::new(503, "").with_header("retry-after", "7")),
+        "https://a/late" => Ok(Response::new(429, "").with_header("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT")),
+        "https://a/gone" => Ok(Response::new(410, "gone")),
+        _ => Err(Problem::new("unknown-name", "no such name")),
+    });
+    host.call(|_| {
+        let response = http::post("https://a/json").header("X-A", "$SECRET.a").json(&json!([1])).send().unwrap();
+        assert_eq!((response.status(), response.header("content-type")), (200, Some("application/json")));
+        assert_eq!(response.success().unwrap().json::<Value>().unwrap(), json!({ "n": 1 }));
+        let failure = |url: &str| http::get(url).send().unwrap().success().unwrap_err();
+        assert!(matches!(failure("https://a/busy"), Failure::RetryAfter(_, delay) if delay == Duration::from_secs(7)));
+        assert!(matches!(failure("https://a/late"), Failure::Retry(_)));
+        let gone = failure("https://a/gone");
+        assert!(matches!(&gone, Failure::Reject(problem) if problem.code() == "http-status"));
+        assert_eq!(gone.problem().details::<Value>(), Some(json!({ "status": 410 })));
+        assert_eq!(http::get("https://b").send().unwrap_err().code(), "unknown-name");
+    });
+    let first = &host.requests()[0];
+    assert_eq!((first.method(), first.bytes()), ("POST", b"[1]".as_slice()));
+    assert_eq!(first.headers()[0], ("X-A".to_owned(), "$SECRET.a".to_owned()));
+    let refused = FakeHost::new().call(|_| http::get("https://a").send().unwrap_err());
+    assert_eq!(refused.code(), "http-not-granted");
 }

@@ -21,15 +21,15 @@ const MAX_LINE: usize = 1 << 10;
 
 /// Global names that other hosts of JavaScript have, and what to say to scripts that use them.
 const ABSENT: [(&str, &str); 12] = [
-    ("process", "there is no environment: give the job what it needs as arguments"),
+    ("process", "this is not Node: `Env.get` returns the variables of the task"),
     ("require", "there are no packages: use `import` with a relative path to a file below `scripts/`"),
     ("module", "this is not CommonJS: functions of a script are global, functions of a module are exported"),
     ("exports", "this is not CommonJS: functions of a script are global, functions of a module are exported"),
     ("Buffer", "use Uint8Array, TextEncoder, TextDecoder, atob and btoa"),
-    ("__dirname", "there are no files"),
-    ("__filename", "there are no files"),
-    ("XMLHttpRequest", "there is no network"),
-    ("WebSocket", "there is no network"),
+    ("__dirname", "`File` has the directories of the task"),
+    ("__filename", "`File` has the directories of the task"),
+    ("XMLHttpRequest", "use `fetch`"),
+    ("WebSocket", "there are no connections that stay open; `fetch` sends requests"),
     ("window", "this is not a browser; the global object is `globalThis`"),
     ("document", "this is not a browser"),
     ("Deno", "this is neither Deno nor Node"),

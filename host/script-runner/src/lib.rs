@@ -8,8 +8,8 @@
 //! - `exports`, `setup`: the component's functions, and how the engine is made.
 //! - `compile`, `sources`, `diagnostics`, `probe`, `names`, `modules`, `specifier`, `bytecode`: from text to bytecode and back.
 //! - `call`, `script`, `settle`, `rejections`, `exception`, `stack`, `problem`: calls of a script's functions, and their errors.
-//! - `process`, `console`, `gofmt`, `inspect`, `timers`, `natives`, `encoding`, `address`, `host_function`: what the globals of
-//!   scripts are made of.
+//! - `process`, `kv`, `files`, `web`, `console`, `gofmt`, `inspect`, `timers`, `natives`, `encoding`, `address`, `host_function`: what the
+//!   globals of scripts are made of.
 //! - `engine`, `memory`, `state`, `ffi`, `properties`, `json`: the engine, and what the above share.
 
 mod address;
@@ -23,10 +23,12 @@ mod engine;
 mod exception;
 mod exports;
 mod ffi;
+mod files;
 mod gofmt;
 mod host_function;
 mod inspect;
 mod json;
+mod kv;
 mod memory;
 mod modules;
 mod names;
@@ -44,6 +46,7 @@ mod specifier;
 mod stack;
 mod state;
 mod timers;
+mod web;
 
 #[expect(clippy::allow_attributes_without_reason, reason = "generated")]
 mod bindings {

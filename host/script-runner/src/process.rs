@@ -220,7 +220,7 @@ fn job_id(ctx: &Ctx<'_>, value: &Value<'_>) -> Result<u64> {
     whole_number(ctx, value, "the job's id")
 }
 
-fn whole_number(ctx: &Ctx<'_>, value: &Value<'_>, what: &str) -> Result<u64> {
+pub(crate) fn whole_number(ctx: &Ctx<'_>, value: &Value<'_>, what: &str) -> Result<u64> {
     let is_whole = |number: &f64| number.fract() == 0.0 && *number >= 0.0 && *number <= MAX_SAFE_INTEGER as f64;
     let number = match value.as_string() {
         Some(digits) => ffi::text(digits.as_value())?.parse::<u64>().ok().filter(|number| *number <= MAX_SAFE_INTEGER),
@@ -241,12 +241,13 @@ fn amount(ctx: &Ctx<'_>, value: &Value<'_>, name: &str) -> Result<u64> {
     }
 }
 
-fn throw(ctx: &Ctx<'_>, problem: &Problem) -> rquickjs::Error {
+/// Throws the host's problem as an Error with its code.
+pub(crate) fn throw(ctx: &Ctx<'_>, problem: &Problem) -> rquickjs::Error {
     throw_with_code(ctx, &problem.code, &problem.message)
 }
 
 /// Throws an Error with a code, which becomes the problem's if the script does not catch it.
-fn throw_with_code(ctx: &Ctx<'_>, code: &str, message: &str) -> rquickjs::Error {
+pub(crate) fn throw_with_code(ctx: &Ctx<'_>, code: &str, message: &str) -> rquickjs::Error {
     let error = Exception::throw_message(ctx, message);
     let value = ctx.catch();
     if let Some(object) = value.as_object() {

@@ -4,7 +4,7 @@ use rquickjs::{Context, Ctx, Function, Object, Persistent, Runtime};
 
 use crate::memory::EngineAllocator;
 use crate::modules::{ScriptLoader, ScriptResolver};
-use crate::{console, engine, ffi, natives, process, rejections, state, timers};
+use crate::{console, engine, ffi, files, kv, natives, process, rejections, state, timers, web};
 
 /// How much of the shadow stack, which has 256 KiB, JavaScript may use. A call of a function takes 256 bytes of it, but native
 /// recursion (a chain of proxies) takes much more of wasmtime's own stack of 512 KiB: at 160 KiB the chain would overflow that
@@ -15,11 +15,14 @@ const MAX_STACK_BYTES: usize = 96 << 10;
 /// while it handles its first job.
 const GC_THRESHOLD_BYTES: usize = 1 << 20;
 
-const PRELUDE: [(&str, &str); 5] = [
+const PRELUDE: [(&str, &str); 8] = [
     ("saggar:failures", include_str!("prelude/failures.js")),
     ("saggar:platform", include_str!("prelude/platform.js")),
+    ("saggar:kv", include_str!("prelude/kv.js")),
+    ("saggar:files", include_str!("prelude/files.js")),
     ("saggar:clone", include_str!("prelude/clone.js")),
     ("saggar:url", include_str!("prelude/url.js")),
+    ("saggar:fetch", include_str!("prelude/fetch.js")),
     ("saggar:console", include_str!("prelude/console.js")),
 ];
 
@@ -64,7 +67,10 @@ fn install<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Object<'js>> {
     console::install(&native)?;
     natives::install(&native)?;
     process::install(&native)?;
+    kv::install(&native)?;
+    files::install(&native)?;
     timers::install(&native)?;
+    web::install(&native)?;
     for (file, source) in PRELUDE {
         let part: Function<'_> = ffi::eval(ctx, file, source)?.get()?;
         part.call::<_, ()>((native.clone(),))?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use saggar::Role;
 
+use super::replay::Replay;
 use crate::config::{self, EngineScope, Flags};
 
 #[derive(Debug, Subcommand)]
@@ -14,6 +15,8 @@ pub(crate) enum AuthorCommand {
     New(New),
     /// Calls a function of a plugin or script once, without a queue, or runs the `*.test.json` files of an app
     Test(Test),
+    /// Makes a recorded attempt again, from its record and its component, and says what is different
+    Replay(Replay),
     /// Makes a component from a core WebAssembly module, as compilers for C, Go and Zig write it
     Component(Component),
     /// Prints the contract between host and plugins (WIT), or writes it to a directory
@@ -118,7 +121,7 @@ pub(crate) enum SchemaKind {
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// The file of a component or script, a reference such as `plugins.mail#send` or `scripts.mail.Send`, a `*.test.json` file, or an app, whose `*.test.json`
+    /// The file of a component or script, a reference such as `plugins.mail#send` or `scripts.mail.Send`, a `*.test.json` file, a test case of `saggar capture`, or an app, whose `*.test.json`
     /// files are run
     #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) target: String,
@@ -226,6 +229,6 @@ pub(crate) enum Language {
 }
 
 /// Parses a duration as the configuration does.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     config::time(text).ok_or_else(|| "invalid duration (examples: 30s, 1m 30s, or 30 for seconds)".to_owned())
 }

@@ -7,6 +7,8 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use saggar_wire as wire;
 
+use super::deploy::{DeploymentsArgs, Rollback};
+use super::replay::Capture;
 use crate::config;
 
 #[derive(Debug, Subcommand)]
@@ -21,6 +23,8 @@ pub(crate) enum ClientCommand {
     Watch(Watch),
     /// Prints a job's log
     Logs(Logs),
+    /// Prints a recorded attempt as a test case, which `saggar test` runs
+    Capture(Capture),
     /// Cancels jobs: a waiting one ends at once, a running one is stopped
     Cancel(JobsArgs),
     /// Runs ended jobs again
@@ -35,6 +39,10 @@ pub(crate) enum ClientCommand {
     Resume(TaskArgs),
     /// Makes a host load its app again; if the app has errors, nothing changes
     Reload(Reload),
+    /// Lists the deployments of a host's app, newest first: which code it runs since when, and why; or shows one
+    Deployments(DeploymentsArgs),
+    /// Makes a host run the plugins and scripts of an earlier deployment; if they have problems, nothing changes
+    Rollback(Rollback),
     /// Shows job counts per task and status, and rates
     Stats(Stats),
     /// Lists the tasks of a host, or shows one with its effective definition
@@ -58,9 +66,12 @@ impl ClientCommand {
             Self::List(args) => &args.host,
             Self::Watch(args) => &args.host,
             Self::Logs(args) => &args.host,
+            Self::Capture(args) => &args.host,
             Self::Cancel(args) | Self::Retry(args) | Self::Redeliver(args) | Self::Delete(args) => &args.host,
             Self::Pause(args) | Self::Resume(args) => &args.host,
             Self::Reload(args) => &args.host,
+            Self::Deployments(args) => &args.host,
+            Self::Rollback(args) => &args.host,
             Self::Stats(args) => &args.host,
             Self::Tasks(args) => &args.host,
             Self::Tenants(args) => &args.host,
@@ -179,7 +190,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
 
-    /// Only jobs whose progress message or problem contains this text
+    /// Only jobs with this text in their progress, problem or reason, or in what they wait for
     #[arg(long)]
     pub(crate) text: Option<String>,
 
@@ -299,7 +310,8 @@ pub(crate) struct TenantsArgs {
     /// The name of the tenant to show
     pub(crate) name: Option<String>,
 
-    /// Removes the data of this tenant, which must not be configured any more: its jobs with their logs, and its audit
+    /// Removes the data of this tenant, which must not be configured any more: its jobs with their logs and records, its key-value store,
+    /// its deployments and its audit
     #[arg(long, requires = "name")]
     pub(crate) remove: bool,
 
@@ -338,7 +350,7 @@ pub(crate) struct Completions {
     pub(crate) json: bool,
 }
 
-fn job_id() -> clap::builder::RangedU64ValueParser<u64> {
+pub(super) fn job_id() -> clap::builder::RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(1..)
 }
 

@@ -1,13 +1,17 @@
 //! Plugins: resolves references to component files, and loads them.
 
 use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rustix::fs::{MemfdFlags, memfd_create};
 use saggar_definition::Diagnostic;
 use saggar_job::{CodeFile, Role};
 use saggar_sandbox::{Engine, LoadError, Plugin};
 
 use super::ReferencePlace;
+use crate::versions::sha256;
 
 /// Maximum number of directory entries that the search for a similar name reads.
 const MAX_SEARCHED_FILES: usize = 10_000;
@@ -100,6 +104,55 @@ pub(super) async fn load(engine: &Engine, files: &PluginFiles, name: &str, known
         _ => Some(engine.load_file(path, file).await),
     };
     loaded(initial_memory, plugin)
+}
+
+/// Loads the bytes of a kept version as the plugin of this name, unless the `known` plugin is this version.
+pub(super) async fn load_version(
+    engine: &Engine,
+    files: &PluginFiles,
+    name: &str,
+    bytes: Arc<[u8]>,
+    known: Option<Plugin>,
+) -> LoadedPlugin {
+    let initial_memory = saggar_sandbox::initial_memory(&bytes).unwrap_or(0);
+    let fits = initial_memory <= engine.max_memory();
+    let path = files.root.join(file(name));
+    let opened = engine.read_blocking(move || in_memory(&bytes)).await;
+    let plugin = match opened.unwrap_or_else(|panicked| Err(io::Error::other(panicked))) {
+        _ if !fits => None,
+        Ok(opened) => Some(match known {
+            Some(known) if known.path() == path => engine.reload_file(path, opened, &known).await,
+            _ => engine.load_file(path, opened).await,
+        }),
+        Err(error) => Some(Err(LoadError::Unreadable(error))),
+    };
+    LoadedPlugin { name: name.to_owned(), initial_memory, plugin }
+}
+
+/// Returns an open file with these bytes, which has no name.
+pub(super) fn in_memory(bytes: &[u8]) -> io::Result<File> {
+    let mut file: File = memfd_create("saggar-version", MemfdFlags::CLOEXEC)?.into();
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
+/// Reads the file of a plugin as it is now, without loading it. Blocks.
+fn read_now(root: &Path, name: &str) -> io::Result<Vec<u8>> {
+    let (_, file) = saggar_definition::open_inside(root, Path::new(&file(name)))?;
+    saggar_definition::read_opened(&file, MAX_BYTES)
+}
+
+/// Returns the SHA-256 of the file of a plugin; `None` if it cannot be read.
+pub(super) async fn content(engine: &Engine, files: &PluginFiles, name: &str) -> Option<String> {
+    let (root, name) = (files.root.clone(), name.to_owned());
+    engine.read_blocking(move || read_now(&root, &name).ok().map(|bytes| sha256(&bytes))).await.ok().flatten()
+}
+
+/// Returns the bytes of a plugin that was loaded from a file; `None` if the file has other ones by now.
+pub(super) async fn bytes(engine: &Engine, files: &PluginFiles, name: &str, digest: &str) -> Option<Vec<u8>> {
+    let (root, name, digest) = (files.root.clone(), name.to_owned(), digest.to_owned());
+    let read = move || read_now(&root, &name).ok().filter(|bytes| sha256(bytes) == digest);
+    engine.read_blocking(read).await.ok().flatten()
 }
 
 impl LoadedPlugin {

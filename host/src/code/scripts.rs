@@ -8,6 +8,7 @@ use saggar_sandbox::{Engine, Plugin, ReadScript, ScriptError, ScriptProblem, Tex
 
 use super::ReferencePlace;
 use crate::script_runner::SCRIPT_RUNNER;
+use crate::versions::ScriptArchive;
 
 /// The result of loading a script.
 pub(crate) struct LoadedScript {
@@ -29,8 +30,8 @@ enum LoadFailure {
     Broken(ScriptError),
 }
 
-/// Loads the script in `file`, or in the file of TypeScript of the same name, for tasks that refer to these functions. Continues to use the `known` script of this file if
-/// none of its files has changed.
+/// Loads the script in `file`, or in the file of TypeScript of the same name, for tasks that refer to these functions.
+/// Continues to use the `known` script of this file if none of its files has changed.
 pub(super) async fn load(
     engine: &Engine,
     files: &Arc<ScriptFiles>,
@@ -49,25 +50,56 @@ pub(super) async fn load(
     let reader = files.clone();
     let read: ReadScript = Arc::new(move |file: &str| reader.read(file).map_err(|error| why_unreadable(&error)));
     let functions: Vec<String> = functions.into_iter().collect();
+    let (script, missing) = compile(engine, &file, functions, read).await;
+    // Which files a script consists of is known only after it was compiled.
+    LoadedScript { script: unless_known(script, known), missing, file }
+}
+
+/// Loads a kept version of a script, for tasks that refer to these functions.
+pub(super) async fn load_version(
+    engine: &Engine,
+    ScriptArchive { entry, files }: ScriptArchive,
+    functions: BTreeSet<String>,
+    known: Option<Plugin>,
+) -> LoadedScript {
+    let (script, missing) = compile(engine, &entry, functions.into_iter().collect(), reader_of(files)).await;
+    LoadedScript { script: unless_known(script, known), missing, file: entry }
+}
+
+/// Returns what reads the files of a kept version.
+pub(super) fn reader_of(files: BTreeMap<String, String>) -> ReadScript {
+    Arc::new(move |file: &str| files.get(file).cloned().ok_or_else(|| format!("the version has no file {file}")))
+}
+
+/// Returns the `known` script if it is the same.
+fn unless_known(script: Result<Plugin, ScriptError>, known: Option<Plugin>) -> Result<Plugin, LoadFailure> {
+    match (script, known) {
+        (Ok(script), Some(known)) if known.digest() == script.digest() => Ok(known),
+        (script, _) => script.map_err(LoadFailure::Broken),
+    }
+}
+
+/// Has a script compiled; returns it, and why functions that tasks refer to are not in it.
+async fn compile(
+    engine: &Engine,
+    file: &str,
+    functions: Vec<String>,
+    read: ReadScript,
+) -> (Result<Plugin, ScriptError>, BTreeMap<String, Missing>) {
     let mut missing = BTreeMap::new();
-    let mut script = engine.load_script(&file, &functions, read.clone()).await;
+    let mut script = engine.load_script(file, &functions, read.clone()).await;
     if let Err(ScriptError::Invalid { .. }) = script {
         // Errors of the script concern all tasks that refer to it, and a missing function only some of them.
-        script = engine.load_script(&file, &[], read.clone()).await;
+        script = engine.load_script(file, &[], read.clone()).await;
         let functions = if script.is_ok() { functions } else { Vec::new() };
         for function in functions {
-            let checked = engine.load_script(&file, std::slice::from_ref(&function), read.clone()).await;
+            let checked = engine.load_script(file, std::slice::from_ref(&function), read.clone()).await;
             if let Err(ScriptError::Invalid { problems, texts }) = checked {
                 missing.insert(function, Missing { problems, texts });
             }
         }
     }
-    // Which files a script consists of is known only after it was compiled.
-    let script = match (script, known) {
-        (Ok(script), Some(known)) if known.digest() == script.digest() => Ok(known),
-        (script, _) => script.map_err(LoadFailure::Broken),
-    };
-    LoadedScript { script, missing, file }
+    (script, missing)
 }
 
 /// Returns one sentence for the place where a file is imported.

@@ -184,6 +184,10 @@ fn next(source: &mut impl BufRead) -> anyhow::Result<Option<Vec<u8>>> {
 /// Parses the job of a line; `None` if the line is blank.
 fn job(line: &[u8]) -> anyhow::Result<Option<BatchJob>> {
     let text = std::str::from_utf8(line).context("invalid UTF-8")?.trim();
+    // It is invisible in most editors, so the general error would not help.
+    if text.starts_with(BYTE_ORDER_MARK) {
+        bail!("a byte order mark (U+FEFF) is allowed only at the start of the input; remove it from this line");
+    }
     Ok(match text.as_bytes().first() {
         None => None,
         Some(b'[') => {

@@ -1,4 +1,8 @@
 //! `saggar check`: shows the tasks of an app, or of all tenants of a configuration, and everything that is wrong with them.
+//! With `--diff` it compares two apps or components.
+
+mod capabilities;
+mod diff;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +15,9 @@ use crate::cli::Check;
 use crate::problems;
 
 pub(crate) async fn run(args: Check, env: &CommandEnv) -> anyhow::Result<u8> {
+    if let Some([old, new]) = args.diff.as_deref() {
+        return diff::run(old, new, args.json, env).await;
+    }
     match args.app {
         Some(app) => check_app(app, args.json, env).await,
         None => check_tenants(args.json, args.settings.file.as_deref(), env).await,
@@ -53,7 +60,7 @@ async fn check_tenants(as_json: bool, file: Option<&Path>, env: &CommandEnv) -> 
 
 fn print(app: &App) -> anyhow::Result<()> {
     for task in &app.tasks {
-        print_task(task)?;
+        print_task(app, task)?;
     }
     print_code(app)?;
     problems::print(&app.problems);
@@ -76,10 +83,13 @@ fn code(app: &App) -> BTreeMap<CodeFile, Plugin> {
     files.filter_map(|file| Some((file.clone(), app.plugin(&file)?))).collect()
 }
 
-fn print_task(task: &Task) -> anyhow::Result<()> {
+fn print_task(app: &App, task: &Task) -> anyhow::Result<()> {
     show::line(&format!("task {}", task.id))?;
     row("file", task.file())?;
     for (key, value) in definition::rows(&task.effective_definition()) {
+        row(&key, &value)?;
+    }
+    for (key, value) in capabilities::rows(&capabilities::document(app, task)) {
         row(&key, &value)?;
     }
     show::line("")
@@ -138,14 +148,20 @@ fn document(app: &App) -> Value {
         }
     }
     json!({
-        "tasks": app.tasks.iter().map(|task| describe(task)).collect::<Vec<_>>(),
+        "tasks": app.tasks.iter().map(|task| describe(app, task)).collect::<Vec<_>>(),
         "components": components,
         "scripts": scripts,
         "problems": app.problems,
     })
 }
 
-/// Returns a task as JSON, with the same member names as the HTTP API.
-fn describe(task: &Task) -> Value {
-    json!({ "id": task.id.as_str(), "name": task.name, "file": task.file(), "definition": task.effective_definition() })
+/// Returns a task as JSON, with the same member names as the HTTP API, and its capabilities.
+fn describe(app: &App, task: &Task) -> Value {
+    json!({
+        "id": task.id.as_str(),
+        "name": task.name,
+        "file": task.file(),
+        "definition": task.effective_definition(),
+        "capabilities": capabilities::document(app, task),
+    })
 }

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{FAILURE, INTERRUPTED, USAGE, output};
-use super::{add, audit, change, completions, get, list, logs, openapi, reload, stats, tasks, tenants, watch};
+use super::{
+    add, audit, capture, change, completions, deployments, get, list, logs, openapi, reload, rollback, stats, tasks,
+    tenants, watch,
+};
 use crate::cli::client::{ClientCommand, HostArgs};
 
 /// Exit code: the host cannot be reached, or the connection was lost.
@@ -26,6 +29,11 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
         done = run_one(command) => done,
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| INTERRUPTED).map_err(Into::into),
     };
+    reported(done, as_json)
+}
+
+/// Reports an error of a client, with advice; returns the exit code for it. Returns other errors.
+pub(crate) fn reported(done: anyhow::Result<u8>, as_json: bool) -> anyhow::Result<u8> {
     match done {
         Err(error) => match error.downcast_ref::<ClientError>() {
             Some(of_client) if as_json => {
@@ -81,6 +89,7 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
         ClientCommand::List(args) => list::run(args).await,
         ClientCommand::Watch(args) => watch::run(args).await,
         ClientCommand::Logs(args) => logs::run(args).await,
+        ClientCommand::Capture(args) => capture::run(args).await,
         ClientCommand::Cancel(args) => change::cancel(args).await,
         ClientCommand::Retry(args) => change::retry(args).await,
         ClientCommand::Redeliver(args) => change::redeliver(args).await,
@@ -88,6 +97,8 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
         ClientCommand::Pause(args) => change::pause(args).await,
         ClientCommand::Resume(args) => change::resume(args).await,
         ClientCommand::Reload(args) => reload::run(args).await,
+        ClientCommand::Deployments(args) => deployments::run(args).await,
+        ClientCommand::Rollback(args) => rollback::run(args).await,
         ClientCommand::Stats(args) => stats::run(args).await,
         ClientCommand::Tasks(args) => tasks::run(args).await,
         ClientCommand::Tenants(args) => tenants::run(args).await,
@@ -140,6 +151,7 @@ pub(crate) fn advice(error: &ClientError) -> Option<&'static str> {
         (_, Some("token-expired")) => "Set another token of the host with SAGGAR_TOKEN or --token.",
         (_, Some("tenant-required")) => "Name one with --tenant or SAGGAR_TENANT; `saggar tenants` lists them.",
         (_, Some("forbidden")) => "Set a token with that role with SAGGAR_TOKEN or --token.",
+        (_, Some("unknown-deployment")) => "`saggar deployments` lists those that are recorded.",
         (_, Some("queue-full" | "keep-bytes-exceeded")) => "`saggar add --file` waits until there is room.",
         _ => return None,
     })

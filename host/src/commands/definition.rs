@@ -39,7 +39,7 @@ mod tests {
         let definition = json!({
             "event": {"add": "plugins.a"},
             "process": "plugins.b",
-            "sandbox": {"dirs": ["in", {"path": "out", "write": true}], "memory": "64MiB"},
+            "sandbox": {"dirs": ["in", {"name": "out", "write": true}], "memory": "64MiB"},
             "timeout": 0.5,
         });
         let rows = rows(&definition);
@@ -47,7 +47,7 @@ mod tests {
         let expected = [
             "process=plugins.b",
             "event.add=plugins.a",
-            r#"sandbox.dirs=in, {"path":"out","write":true}"#,
+            r#"sandbox.dirs=in, {"name":"out","write":true}"#,
             "sandbox.memory=64MiB",
             "timeout=0.5",
         ];

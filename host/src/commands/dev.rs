@@ -77,7 +77,7 @@ async fn say_ready(host: &Host) -> Infallible {
 async fn watch(host: &Host, inputs: &mut AppInputs) -> Infallible {
     loop {
         let files = names(&inputs.changed().await);
-        match host.reload().await {
+        match host.reload_by("watch".into()).await {
             Ok(reloaded) => say!("saggar: {}", describe(&files, &reloaded)),
             Err(error) => say!("saggar: {}", describe_error(&files, &error, &host.reload_status())),
         }
@@ -133,6 +133,7 @@ mod tests {
     fn a_reload_is_described_in_one_line() {
         let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let mut reloaded = Reloaded {
+            deployment: None,
             tasks: TaskChanges { unchanged: 7, ..TaskChanges::default() },
             plugins: Vec::new(),
             needs_restart: Vec::new(),

@@ -15,16 +15,16 @@ pub(crate) fn one_line(job: &Job) -> String {
 }
 
 fn status(job: &Job) -> String {
-    match why(job.reason, job.waiting, job.cancelling) {
+    // A job that waits only for a slot needs no explanation.
+    let waiting = job.waiting.filter(|waiting| *waiting != Waiting::Ready);
+    match why(job.reason, waiting, job.cancelling) {
         Some(why) => format!("{} ({why})", name(&job.status)),
         None => name(&job.status),
     }
 }
 
-/// Returns details of the status: the reason of the failure, what the job waits for (unless for a slot), or that it is
-/// being cancelled.
+/// Returns details of the status: the reason of the failure, what the job waits for, or that it is being cancelled.
 pub(crate) fn why(reason: Option<FailureKind>, waiting: Option<Waiting>, cancelling: bool) -> Option<String> {
-    let waiting = waiting.filter(|waiting| *waiting != Waiting::Ready);
     let cancelling = cancelling.then(|| "cancelling".to_owned());
     reason.as_ref().map(name).or(waiting.as_ref().map(name)).or(cancelling)
 }
@@ -123,6 +123,7 @@ const ATTEMPT_COLUMNS: &[Column] = &[
     Column::Left("STARTED"),
     Column::Left("ENDED"),
     Column::Left("ENDING"),
+    Column::Right("DEPLOYMENT"),
     Column::Right("CPU MS"),
     Column::Right("PEAK KIB"),
     Column::Left("PROBLEM"),
@@ -140,6 +141,7 @@ pub(crate) fn print_attempts(attempts: &[Attempt]) -> anyhow::Result<()> {
             attempt.started_at.clone(),
             attempt.ended_at.clone(),
             attempt.ending.clone(),
+            attempt.deployment.map(|number| number.to_string()).unwrap_or_default(),
             cost.map(|cost| format!("{:.1}", cost.cpu_ms)).unwrap_or_default(),
             cost.map(|cost| cost.peak_memory.div_ceil(1024).to_string()).unwrap_or_default(),
             problem.unwrap_or_default(),

@@ -23,10 +23,20 @@ pub(crate) async fn run(args: Reload) -> anyhow::Result<u8> {
         }
         return Ok(0);
     }
-    match client.reload().await {
+    let answer = client.reload().await;
+    finish(&client, answer, as_json).await
+}
+
+/// Prints what a reload or a rollback has changed, or why it has changed nothing. Waits for one that takes long.
+pub(crate) async fn finish(
+    client: &Client,
+    answer: Result<ReloadAnswer, ClientError>,
+    as_json: bool,
+) -> anyhow::Result<u8> {
+    match answer {
         Ok(ReloadAnswer::Reloaded(body)) if as_json => output::json(body.text()).map(|_| 0),
         Ok(ReloadAnswer::Reloaded(body)) => print_changes(&body.parse()?).map(|()| 0),
-        Ok(ReloadAnswer::Running(status)) => wait(&client, status, as_json).await,
+        Ok(ReloadAnswer::Running(status)) => wait(client, status, as_json).await,
         Err(error) => {
             if let (ClientError::Refused(problem), false) = (&error, as_json) {
                 print_problems(&problem.problems);
@@ -70,8 +80,8 @@ fn print_status(status: &ReloadStatus) -> anyhow::Result<()> {
 
 /// Prints one line for each kind of change.
 fn print_changes(changes: &Reloaded) -> anyhow::Result<()> {
-    let Reloaded { added, changed, removed, unchanged, plugins, needs_restart, warnings, duration_ms, tenants } =
-        changes;
+    let Reloaded { added, changed, removed, unchanged, plugins, .. } = changes;
+    let Reloaded { needs_restart, warnings, duration_ms, deployment, tenants, .. } = changes;
     print_problems(warnings);
     output::line(&format!("reloaded in {duration_ms} ms; {unchanged} tasks unchanged"))?;
     let kinds = [
@@ -83,6 +93,9 @@ fn print_changes(changes: &Reloaded) -> anyhow::Result<()> {
     ];
     for (what, names) in kinds.into_iter().filter(|(_, names)| !names.is_empty()) {
         output::line(&format!("{what}: {}", cell(&names.join(" "))))?;
+    }
+    if let Some(number) = deployment {
+        output::line(&format!("deployment: {number}"))?;
     }
     tenants.as_ref().map_or(Ok(()), print_tenants)
 }

@@ -100,6 +100,11 @@ async fn serve_tenants(
     let loaded = async {
         tenants.plugins_loaded().await;
         tracing::info!(tenants = tenants.hosts().len(), "all plugins are loaded");
+        if env.telemetry.has_metrics() {
+            // The first time creates all series, which takes a quarter of a second for a thousand tenants.
+            let measured = served.clone();
+            tokio::task::spawn_blocking(move || measured.measure());
+        }
         std::future::pending::<Infallible>().await
     };
     let cause = tokio::select! {
@@ -118,7 +123,7 @@ async fn stop_signal(served: &Served, signals: &mut Signals) -> StopCause {
             ServiceSignal::Reload => {
                 tracing::info!("SIGHUP: reloading the configuration and all tenants");
                 // It continues by itself and logs its result, so that the next signal is not missed meanwhile.
-                served.reload();
+                served.reload_on_signal();
             }
         }
     }
@@ -165,7 +170,7 @@ async fn stop_cause(host: &Host, signals: &mut Signals, variables: &Variables) -
                 ServiceSignal::Reload => {
                     tracing::info!("SIGHUP: reloading the app");
                     // It continues by itself and logs its result, so that the next signal is not missed meanwhile.
-                    drop(host.reload());
+                    drop(host.reload_by("signal".into()));
                 }
             },
             error = host.store_failed() => return StopCause::StoreFailed(service::store_failed(error)),
@@ -194,6 +199,6 @@ async fn watch(host: &Host, inputs: Option<AppInputs>) -> Infallible {
         let first = files.first().map_or("", String::as_str);
         tracing::info!(files = files.len(), first, "files have changed: reloading the app");
         // The host reports its result.
-        let _ = host.reload().await;
+        let _ = host.reload_by("watch".into()).await;
     }
 }

@@ -28,11 +28,11 @@ impl Served {
         }
     }
 
-    /// Reloads. It continues by itself and logs its result.
-    pub(crate) fn reload(&self) {
+    /// Reloads because of a signal. It continues by itself and logs its result.
+    pub(crate) fn reload_on_signal(&self) {
         match self {
-            Self::App(host) => drop(host.reload()),
-            Self::Tenants(tenants) => drop(tenants.reload()),
+            Self::App(host) => drop(host.reload_by("signal".into())),
+            Self::Tenants(tenants) => drop(tenants.reload_by("signal".into())),
         }
     }
 

@@ -46,6 +46,7 @@ pub(crate) fn builder<S: Scope + Clone + Send + Sync + 'static>(
     env.builder(app.to_owned())
         .store(env.configuration.store())
         .keep_events(env.configuration.config.events_keep)
+        .keep_versions(env.configuration.config.keep_versions as u64)
         // Compiling a plugin that is not cached takes seconds.
         .wait_for_plugins(false)
         .check_configuration(configuration_check(app, flags, env))
@@ -71,15 +72,18 @@ fn configuration_check<S: Scope + Clone + Send + Sync + 'static>(
         let loaded = config::load(&app, &flags, verbose, &variables);
         let is_usable = !loaded.has_errors();
         let needs_restart = if is_usable { loaded.changed_keys(&running) } else { Vec::new() };
-        let tokens = is_usable.then(|| loaded.tokens());
-        ConfigurationCheck { problems: loaded.new_problems(&running), needs_restart, tokens }
+        let (tokens, grants) = (is_usable.then(|| loaded.tokens()), is_usable.then(|| loaded.grants.clone()));
+        ConfigurationCheck { problems: loaded.new_problems(&running), needs_restart, tokens, grants }
     }
 }
 
 /// Creates a builder of a host for the tenants of the configuration in `file`.
 pub(crate) fn tenants_builder(file: &Path, env: &CommandEnv) -> HostBuilder {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    env.builder(dir.to_owned()).store(env.configuration.store()).keep_events(env.configuration.config.events_keep)
+    env.builder(dir.to_owned())
+        .store(env.configuration.store())
+        .keep_events(env.configuration.config.events_keep)
+        .keep_versions(env.configuration.config.keep_versions as u64)
 }
 
 /// Returns a function that reads the tenants of the configuration: first those that are loaded already, then, for each

@@ -11,11 +11,13 @@ mod recorder;
 mod report;
 mod target;
 
+mod captured;
 mod case;
 mod cases;
 mod suite;
 
 pub(crate) use case::schema as file_schema;
+pub(super) use target::{Code, Function, code_of};
 
 use std::path::Path;
 
@@ -30,13 +32,14 @@ use super::{CommandEnv, FAILURE, INTERRUPTED, arguments};
 use crate::cli::author::{RoleArg, Test};
 use call::{Calls, Subject};
 use limits::{AppTasks, Overrides};
-use target::{Function, Target};
+use target::Target;
 
 pub(crate) async fn run(args: Test, env: &CommandEnv) -> anyhow::Result<u8> {
     let mut signals = Signals::listen()?;
     let work = async {
         match Target::of(&args)? {
             Target::Function(function) => test_function(&args, &function, env).await,
+            Target::Captured(file) => captured::run(&args, &file, env).await,
             Target::Files { root, app, files } => suite::run(&args, &root, app.as_deref(), files, env).await,
         }
     };

@@ -11,7 +11,7 @@ use saggar_definition::{Diagnostic, Location, Source, nearest, truncated, utf8_t
 
 use super::input::{Entry, Input, Node, Origin, RawValue};
 use super::keys::{self, Key};
-use super::value::{Reader, TENANT};
+use super::value::{GRANTS, Reader, TENANT};
 use super::{operator, secret, syntax};
 
 /// The file's name in an app.
@@ -108,6 +108,12 @@ impl ConfigFile {
                 }
                 given.insert(TENANT, Input { origin: Origin::File, node: entry.node, applies: true });
             }
+            None if section.is_none() && entry.name == GRANTS => {
+                if self.is_of_app {
+                    return operator::reject_grants(&entry, reader);
+                }
+                given.insert(GRANTS, Input { origin: Origin::File, node: entry.node, applies: true });
+            }
             None => unknown(&entry, section, reader),
             Some(key) if self.is_of_app && operator::is_operator_only(key) => operator::reject(key, &entry, reader),
             Some(key) => {
@@ -144,8 +150,8 @@ fn advice(name: &str, section: Option<&str>) -> String {
     }
     let here = || keys::ALL.iter().filter(|key| key.section() == section);
     let sections = keys::sections().filter(|_| section.is_none());
-    let tenant = section.is_none().then_some(TENANT);
-    if let Some(nearest) = nearest(name, here().map(Key::leaf).chain(sections.clone()).chain(tenant)) {
+    let tables = [TENANT, GRANTS].into_iter().filter(move |_| section.is_none());
+    if let Some(nearest) = nearest(name, here().map(Key::leaf).chain(sections.clone()).chain(tables.clone())) {
         return format!("did you mean `{nearest}`?");
     }
     let elsewhere =
@@ -153,7 +159,7 @@ fn advice(name: &str, section: Option<&str>) -> String {
     if let Some(key) = keys::ALL.iter().find(|key| Some(key.leaf()) == elsewhere || Some(key.name) == elsewhere) {
         return format!("did you mean {}?", key.with_section());
     }
-    let names = here().map(Key::leaf).chain(sections).chain(tenant).map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    let names = here().map(Key::leaf).chain(sections).chain(tables).map(|name| format!("`{name}`")).collect::<Vec<_>>();
     format!("valid keys are {}", names.join(", "))
 }
 

@@ -121,8 +121,8 @@ keys! {
 
     tokens: TokenList = TokenList;
     "token" "--token" "SAGGAR_TOKENS" [], "ROLE:SHA256" ["tokens", "auth", "http.token", "http.tokens"],
-    "Who may use the HTTP API: a role (admin, write or read), the SHA-256 of a token, and an optional name. \
-     Without tokens, every program on this machine may do everything.";
+    "Who may use the HTTP API: a role (operator, admin, write or read), the SHA-256 of a token, and an optional \
+     name. Without tokens, every program on this machine may do everything.";
 
     store: StoreLocation = StoreLocation;
     "store" "--store" "SAGGAR_STORE" [], "STORE" ["database", "db", "sqlite"],
@@ -162,6 +162,12 @@ keys! {
     "keep_bytes" "--keep-bytes" "SAGGAR_KEEP_BYTES" [], "BYTES" ["max_bytes", "store_bytes", "store.bytes", "max_store"],
     "How many bytes the jobs of all tasks may take, ended ones included. The jobs that ended first are removed to \
      make room; then adding is refused. Each task has a limit of its own, too.";
+
+    // Several versions of a few large plugins; many of small ones.
+    keep_versions: Bytes = Bytes { min: 0, max: 1 << 50, default: 256 << 20 };
+    "keep_versions" "--keep-versions" "SAGGAR_KEEP_VERSIONS" [], "BYTES" ["versions", "keep_components", "store.versions"],
+    "How many bytes of plugins and scripts are kept for each app once they have run, so that a rollback or a pin can use \
+     them. What was not used for longest is removed first; 0 keeps none.";
 
     env_allow: EnvNames = EnvNames;
     "env_allow" "--env-allow" "SAGGAR_ENV_ALLOW" [], "NAMES" ["env", "environment", "allow_env", "env.allow"],

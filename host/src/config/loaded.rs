@@ -1,16 +1,17 @@
 //! A configuration as it was read, and how it is shown.
 
 use saggar::api::{Limits, Tokens};
+use saggar::grant::Grants;
 use saggar::{Severity, StoreChoice, TenantSettings};
 use saggar_definition::Diagnostic;
 use serde_json::{Value, json};
 
 use super::input::{self, Origin};
 use super::keys::Config;
-use super::value::{ConfiguredTenant, Setting, TENANT, value_text};
+use super::value::{ConfiguredTenant, GRANTS, Setting, TENANT, value_text};
 
 /// Keys that a reload applies.
-const RELOADED: [&str; 2] = ["token", TENANT];
+const RELOADED: [&str; 3] = ["token", TENANT, GRANTS];
 
 /// A configuration, and where its values come from.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Loaded {
     pub(crate) config: Config,
     /// The tenants. If there are any, the host serves them instead of one app.
     pub(crate) tenants: Vec<ConfiguredTenant>,
+    /// What the tasks of the only app are granted.
+    pub(crate) grants: Grants,
     pub(super) settings: Vec<Setting>,
     /// All problems.
     pub(crate) problems: Vec<Diagnostic>,

@@ -39,6 +39,13 @@ pub(super) fn reject_tenants(entry: &Entry, reader: &mut Reader) {
     reader.in_file().error(entry.name_span, message, help);
 }
 
+/// Reports that an app's own file grants something to itself.
+pub(super) fn reject_grants(entry: &Entry, reader: &mut Reader) {
+    let message = "an app's own saggar.toml cannot grant anything: only the operator can";
+    let help = "put `[grants]` into a file of your own, and name it with `--config FILE`";
+    reader.in_file().error(entry.name_span, message, help);
+}
+
 /// Reports that an app's own file, which is in the directory `app`, puts the store outside of the app, and returns the store
 /// to use instead. A hardened host may write to the directory of its store, so the app would open any directory to a
 /// guest that has escaped.

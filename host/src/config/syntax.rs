@@ -180,7 +180,7 @@ fn explain(message: &str, span: Option<Span>) -> (String, &'static str) {
         }
         _ if message.starts_with("unclosed") && message.contains("`]`") => ("missing closing `]`", "add `]`"),
         _ if message.starts_with("unclosed") && message.contains("`}`") => ("missing closing `}`", "add `}`"),
-        _ if message.contains("recurs") => ("nested too deeply", "tables and lists have at most four levels"),
+        _ if message.contains("recurs") => ("nested too deeply", "tables and lists have at most six levels"),
         _ => return (format!("invalid TOML: {message}"), "write `key = value`, with texts in double quotes"),
     };
     (explained.0.to_owned(), explained.1)

@@ -1,6 +1,7 @@
 //! Tests of the origins of values, their precedence, and the errors about invalid ones.
 
 mod access;
+mod grants;
 mod mutated;
 mod tenants;
 
@@ -71,6 +72,7 @@ fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
             "events.keep" | "http.connections" | "http.headers" | "http.streams" => {
                 [("1_00", "100"), ("0200", "200"), ("300", "300")]
             }
+            "keep_versions" => [("\"8MiB\"", "8MiB"), ("10000000", "10000000B"), ("1GiB", "1GiB")],
             "keep_bytes" => [("\"8MiB\"", "8MiB"), ("10000000", "10000000B"), ("1GiB", "1GiB")],
             "env_allow" => [("[\"A_*\", \"B\"]", "A_*,B"), ("C", "C"), ("D_*,E", "D_*,E")],
             "http.head_bytes" => [("\"8KiB\"", "8KiB"), ("10000", "10000B"), ("1MiB", "1MiB")],

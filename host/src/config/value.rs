@@ -4,10 +4,13 @@
 mod amount;
 mod choice;
 mod env_names;
+mod grants;
 mod http;
 mod path;
+mod table;
 mod tenant;
 mod token;
+mod words;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use serde_json::Value;
 pub(crate) use amount::{Bytes, Count, Fraction, TimeSpan, time};
 pub(crate) use choice::{Choice, LogFilter, Switch};
 pub(crate) use env_names::EnvNames;
+pub(crate) use grants::{GRANTS, GrantsTable};
 pub(crate) use http::{Endpoint, ListenAddress, OtlpEndpoint, ServiceName};
 pub(crate) use path::{CacheDir, StoreLocation};
 pub(crate) use tenant::{ConfiguredTenant, TENANT, TenantList};

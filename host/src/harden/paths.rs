@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use reqwest::Url;
+use saggar::grant::{DirGrant, Grants, OriginPattern, SecretSource};
 use saggar_harden::{Role, Walls};
 
 use crate::cli::ServiceFiles;
@@ -62,10 +63,20 @@ pub(super) fn walls(service: &ServiceFiles<'_>, loaded: &Loaded, variables: &Var
             let _ = DirBuilder::new().recursive(true).mode(0o700).create(dir);
         }
     }
-    let connects = connects(config, variables);
-    let read = read(service, loaded).into_iter().chain(connection_files(&connects, variables));
+    let mut connects = connects(config, variables);
+    connects.extend(granted_ports(loaded));
+    let (changed, looked_at) = granted_dirs(loaded);
+    let read = read(service, loaded).into_iter().chain(connection_files(&connects, variables)).chain(looked_at);
     let role = Role::Host { connects };
-    Walls::new(role).read(read).write(written)
+    Walls::new(role).read(read).write(written.into_iter().chain(changed))
+}
+
+/// The directories that tasks are granted: those that they may change, and those that they may only read.
+fn granted_dirs(loaded: &Loaded) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let dirs = all_grants(loaded).flat_map(|grants| &grants.dirs);
+    let (changed, read): (Vec<&DirGrant>, Vec<&DirGrant>) = dirs.partition(|dir| dir.access.is_write());
+    let paths = |dirs: Vec<&DirGrant>| dirs.into_iter().map(|dir| dir.path.clone()).collect();
+    (paths(changed), paths(read))
 }
 
 /// The directories of the store, of compiled plugins, and of the key for these. Each is for the host alone, or should be:
@@ -90,6 +101,7 @@ fn read(service: &ServiceFiles<'_>, loaded: &Loaded) -> Vec<PathBuf> {
         .chain(tenants)
         .chain(terminal)
         .chain(configuration.into_iter().flatten())
+        .chain(secret_files(loaded))
         .collect()
 }
 
@@ -134,6 +146,27 @@ fn directory_of(file: &Path) -> PathBuf {
         Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
         _ => PathBuf::from("."),
     }
+}
+
+/// Returns all grants of the configuration.
+fn all_grants(loaded: &Loaded) -> impl Iterator<Item = &Grants> {
+    [&loaded.grants].into_iter().chain(loaded.tenants.iter().map(|tenant| &tenant.settings.grants))
+}
+
+/// Returns the files with the values of secrets, each with its directory, so that it can be replaced by another.
+fn secret_files(loaded: &Loaded) -> Vec<PathBuf> {
+    let secrets = all_grants(loaded).flat_map(|grants| &grants.secrets);
+    let files = secrets.filter_map(|secret| match &secret.source {
+        SecretSource::File(file) => Some([with_neighbours(file), file.clone()]),
+        SecretSource::Env(_) | SecretSource::Command(_) => None,
+    });
+    files.flatten().collect()
+}
+
+/// Returns the ports of the origins that tasks are granted.
+fn granted_ports(loaded: &Loaded) -> Vec<u16> {
+    let origins = all_grants(loaded).filter_map(|grants| grants.http.as_ref()).flat_map(|http| &http.origins);
+    origins.map(OriginPattern::port).collect()
 }
 
 /// The ports of the collector of traces, and of proxies on the way.

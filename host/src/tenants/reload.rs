@@ -30,10 +30,15 @@ impl Tenants {
     /// The reload starts at once, and continues if the returned future is dropped. While a reload runs, all further
     /// requests together cause one more.
     pub fn reload(&self) -> impl Future<Output = ReloadResult> + Send + use<> {
+        self.reload_by("host".into())
+    }
+
+    /// Like [`reload`](Self::reload), with the name of who asks for it, for the records of deployments.
+    pub fn reload_by(&self, by: Arc<str>) -> impl Future<Output = ReloadResult> + Send + use<> {
         let (answer, answered) = tokio::sync::oneshot::channel();
         let (tenants, request) = (self.clone(), self.0.reloads.request());
         // If the host stops, the work is dropped, and with it the sender.
-        self.spawn_until_stop(async move { drop(answer.send(tenants.reload_for(request).await)) });
+        self.spawn_until_stop(async move { drop(answer.send(tenants.reload_for(request, &by).await)) });
         async move { answered.await.unwrap_or_else(|_| Err(Arc::new(ReloadError::Stopping))) }
     }
 
@@ -43,14 +48,14 @@ impl Tenants {
     }
 
     /// Waits for a turn, and reloads unless a reload that has started after the request has ended meanwhile.
-    async fn reload_for(&self, request: u64) -> ReloadResult {
+    async fn reload_for(&self, request: u64, by: &Arc<str>) -> ReloadResult {
         let mut turn = self.0.reloads.turn().await;
         if let Some(result) = turn.result_for(request) {
             return result;
         }
         let covered = self.0.reloads.begin();
         let (at, start) = (self.0.parts.clock.now(), Instant::now());
-        let result = self.reload_now(start).await.map(Arc::new).map_err(Arc::new);
+        let result = self.reload_now(by, start).await.map(Arc::new).map_err(Arc::new);
         self.0.reloads.end(LastReload { at, took: start.elapsed(), result: result.clone() });
         meters::reloaded(result.is_ok());
         self.report_reload(&result, start.elapsed());
@@ -58,7 +63,7 @@ impl Tenants {
         result
     }
 
-    async fn reload_now(&self, start: Instant) -> Result<Reloaded, ReloadError> {
+    async fn reload_now(&self, by: &Arc<str>, start: Instant) -> Result<Reloaded, ReloadError> {
         let read = start::blocking(start::reading(&self.0.read)).await;
         let TenantsConfiguration { tenants, tokens, needs_restart, mut warnings } =
             read.map_err(ReloadError::Problems)?;
@@ -66,8 +71,9 @@ impl Tenants {
         self.replace_tokens(tokens)?;
         let applied = self.apply(tenants).await;
         self.record(&applied);
-        let results = reload_all(&applied, MAX_WAIT).await;
+        let results = reload_all(&applied, by, MAX_WAIT).await;
         let mut reloaded = Reloaded {
+            deployment: None,
             tasks: TaskChanges::default(),
             plugins: Vec::new(),
             needs_restart,
@@ -116,10 +122,10 @@ impl Tenants {
 
 /// Reloads the tenants that ran before, and waits until they are loaded and the tasks of the new ones are open, but not for
 /// long. The result is `None` for a tenant that is still being loaded, which continues.
-async fn reload_all(applied: &AppliedTenants, max_wait: Duration) -> Vec<(Host, Option<ReloadResult>)> {
+async fn reload_all(applied: &AppliedTenants, by: &Arc<str>, max_wait: Duration) -> Vec<(Host, Option<ReloadResult>)> {
     let until = tokio::time::Instant::now() + max_wait;
     let reloads = applied.kept.iter().cloned().map(move |host| async move {
-        let result = tokio::time::timeout_at(until, host.reload()).await.ok();
+        let result = tokio::time::timeout_at(until, host.reload_by(by.clone())).await.ok();
         (host, result)
     });
     let opened = join_all(applied.started.iter().map(|host| host.opened.finished()));
@@ -165,6 +171,7 @@ fn take(host: &Host, result: Option<&ReloadResult>, all: &mut Reloaded) -> Optio
 mod tests {
     use std::path::Path;
 
+    use saggar_grant::Grants;
     use saggar_sandbox::Allocator;
     use saggar_tenant::Quotas;
 
@@ -175,7 +182,8 @@ mod tests {
     /// Starts a tenant, whose directory does not exist.
     async fn tenants(dir: &Path) -> Tenants {
         let (env_allow, quotas) = (EnvAllow::none(), Quotas::default());
-        let acme = TenantSettings { name: "acme".into(), dir: dir.join("acme"), weight: 1, env_allow, quotas };
+        let grants = Grants::of_tenant();
+        let acme = TenantSettings { name: "acme".into(), dir: dir.join("acme"), weight: 1, env_allow, quotas, grants };
         let read = move || Ok(TenantsConfiguration { tenants: vec![acme.clone()], ..TenantsConfiguration::default() });
         Host::builder(dir).allocator(Allocator::OnDemand).build_tenants(Arc::new(read)).await.unwrap()
     }
@@ -188,9 +196,10 @@ mod tests {
         let applied = AppliedTenants { kept: vec![host.clone()], ..AppliedTenants::default() };
         // As another reload of the tenant holds it while it loads.
         let loading = host.reloads.turn().await;
-        let results = reload_all(&applied, Duration::ZERO).await;
+        let results = reload_all(&applied, &"ci".into(), Duration::ZERO).await;
         assert!(matches!(&results[..], [(_, None)]));
         let mut reloaded = Reloaded {
+            deployment: None,
             tasks: TaskChanges::default(),
             plugins: Vec::new(),
             needs_restart: Vec::new(),
@@ -201,7 +210,7 @@ mod tests {
         assert_eq!(take(&host, None, &mut reloaded), None);
         assert!(reloaded.warnings[0].brief().contains("tenant acme: its files are still being loaded"));
         drop(loading);
-        let result = reload_all(&applied, MAX_WAIT).await.remove(0).1.unwrap();
+        let result = reload_all(&applied, &"ci".into(), MAX_WAIT).await.remove(0).1.unwrap();
         assert!(result.unwrap_err().to_string().contains("no such directory"));
         tenants.shutdown(Duration::ZERO).await;
     }

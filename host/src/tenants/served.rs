@@ -72,8 +72,8 @@ impl saggar_api::Tenants for Tenants {
         }
     }
 
-    async fn reload(&self) -> Result<wire::Reloaded, Refusal> {
-        match Self::reload(self).await {
+    async fn reload(&self, by: Arc<str>) -> Result<wire::Reloaded, Refusal> {
+        match self.reload_by(by).await {
             Ok(reloaded) => Ok(reload_view::reloaded(&reloaded)),
             Err(error) => Err(reload_refused(&error)),
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use saggar_api::Tokens;
 use saggar_definition::Diagnostic;
+use saggar_grant::Grants;
 use saggar_tenant::{Quota, Quotas, RateQuota, Tenant};
 
 use crate::env_allow::EnvAllow;
@@ -22,6 +23,8 @@ pub struct TenantSettings {
     pub env_allow: EnvAllow,
     /// What it may use of the host.
     pub quotas: Quotas,
+    /// What its tasks are granted.
+    pub grants: Grants,
 }
 
 /// The tenants of a host, and what else a reload applies.
@@ -56,6 +59,9 @@ impl TenantSettings {
         if self.env_allow != before.env_allow {
             differences.push("env_allow".to_owned());
         }
+        if self.grants != before.grants {
+            differences.push("grants".to_owned());
+        }
         if self.weight != before.weight {
             differences.push(format!("weight {}", self.weight));
         }
@@ -85,13 +91,15 @@ mod tests {
             weight: 100,
             env_allow: EnvAllow::none(),
             quotas,
+            grants: Grants::of_tenant(),
         };
         assert_eq!(before.differences(&before), "");
         let quotas = Quotas { running: Some(8), adds_per_second: Some(5), ..Quotas::default() };
-        let after = TenantSettings { dir: "/srv/new".into(), weight: 200, quotas, ..before.clone() };
+        let grants = Grants::of_single_app();
+        let after = TenantSettings { dir: "/srv/new".into(), weight: 200, quotas, grants, ..before.clone() };
         assert_eq!(
             after.differences(&before),
-            "dir /srv/new, weight 200, running 8, no quota memory, adds_per_second 5"
+            "dir /srv/new, grants, weight 200, running 8, no quota memory, adds_per_second 5"
         );
     }
 }

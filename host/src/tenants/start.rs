@@ -40,6 +40,7 @@ pub(super) async fn start(host: Host) {
     let reloads = host.reloads.clone();
     let turn = reloads.turn().await;
     let place = host.place();
+    host.load_secrets(&place).await;
     let definitions = host.read(move || Definitions::load(&place)).await;
     let (app, later) = match definitions.too_many_slots(host.max_sandboxes) {
         Some((_, problem)) => (definitions.refused(problem), None),
@@ -67,7 +68,7 @@ pub(super) async fn start(host: Host) {
 /// Opens the tasks, as soon as the store accepts writes.
 async fn open(host: &Host) -> Result<(), StoreError> {
     loop {
-        match host.open().await {
+        match host.open(None).await {
             // The store reports it itself, once for all tasks.
             Err(error) if error.is_passing() => tokio::time::sleep(SETBACK).await,
             opened => return opened,

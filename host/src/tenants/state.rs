@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use saggar_api::{KnownTenant, TenantRemoval, TenantState};
-use saggar_queue::{AuditQuery, StoreError};
+use saggar_queue::{AuditQuery, DeploymentQuery, StoreError};
 use saggar_tenant::Tenant;
 
 use super::{RunningTenant, Tenants, start};
@@ -49,9 +49,10 @@ impl Tenants {
         is_known.then(|| self.not_configured(tenant.into()))
     }
 
-    /// Removes data of a tenant that is not configured. After the first call its tasks, jobs, logs and events are gone;
-    /// each call also removes some of its audit. Call it until it returns that there is no more. The room in the store is
-    /// freed in the background, if need be after the next start. The call continues if the returned future is dropped.
+    /// Removes data of a tenant that is not configured. After the first call its tasks, jobs, logs, records, events, key-value
+    /// store, deployments and kept code are gone; each call also removes some of its audit. Call it until it returns that there
+    /// is no more. The room in the store is freed in the background, if need be after the next start. The call continues if
+    /// the returned future is dropped.
     pub async fn remove(&self, tenant: &str) -> Result<TenantRemoval, RemoveTenantError> {
         let (tenants, name) = (self.clone(), tenant.to_owned());
         // If it stopped in the middle, the queue would still have tasks that the store has not.
@@ -70,7 +71,12 @@ impl Tenants {
         let queue = &self.0.parts.queue;
         let has_tasks = !queue.known_of(tenant).is_empty() || !queue.store().tasks_of(tenant).await?.is_empty();
         let audit = AuditQuery { tenant: Some(tenant.into()), limit: 1, ..AuditQuery::default() };
-        if !has_tasks && queue.store().audit(&audit).await?.entries.is_empty() {
+        let deployments = queue.store().deployments();
+        let last = DeploymentQuery::last(&tenant.into());
+        if !has_tasks
+            && queue.store().audit(&audit).await?.entries.is_empty()
+            && deployments.page(&last).await?.deployments.is_empty()
+        {
             return Err(RemoveTenantError::Unknown(tenant.to_owned()));
         }
         let mut jobs = 0;
@@ -79,6 +85,8 @@ impl Tenants {
             tracing::info!(tenant, jobs, "removed all jobs of a tenant");
             self.spawn_until_stop(start::free_removed(queue.clone()));
         }
+        // In small steps, and bounded by what is kept for an app.
+        while deployments.remove(tenant).await? {}
         let more = queue.store().remove_audit(tenant, AUDIT_REMOVED_AT_ONCE).await?;
         Ok(TenantRemoval { jobs, more })
     }

@@ -6,6 +6,7 @@ mod conformance {
     use std::time::Duration;
 
     use saggar_guest::RawValue;
+    use saggar_guest::http;
     use saggar_guest::prelude::*;
     use saggar_guest::tasks::{Options, Status};
 
@@ -111,6 +112,15 @@ mod conformance {
     }
 
     #[processor]
+    fn exchange(_job: &Job, url: String) -> Result<Value, Failure> {
+        let request = http::post(url).header("authorization", "Bearer $SECRET.it").json(&json!({ "a": "ü" }));
+        match request.send() {
+            Ok(response) => Ok(json!([response.status(), response.header("X-Echo"), response.json::<Value>()?])),
+            Err(problem) => Ok(json!(problem.code())),
+        }
+    }
+
+    #[processor]
     fn lookup(_job: &Job, task: String, id: u64) -> Result<Value, Failure> {
         let job = tasks::get::<Value>(&task, id)?;
         let status = match job.status {
@@ -149,6 +159,68 @@ mod conformance {
     #[processor]
     fn random(_job: &Job) -> u32 {
         RandomState::new().hash_one(0) as u32
+    }
+
+    #[processor]
+    fn ledger(_job: &Job) -> Result<Value, Failure> {
+        let none = kv::get::<Value>("ledger/none")?;
+        let first = kv::swap("ledger/a", None, "one")?;
+        let second = kv::swap("ledger/a", None, "two")?;
+        let third = kv::swap("ledger/a", first, "two")?;
+        let value = kv::get::<String>("ledger/a")?;
+        let sums = (kv::increment("ledger/n", 5)?, kv::increment("ledger/n", -7)?);
+        kv::set_for("ledger/text", "x", Duration::from_secs(3600))?;
+        let refused =
+            kv::increment("ledger/text", 1).map_or_else(|problem| problem.code().to_owned(), |_| "none".into());
+        let keys = kv::keys("ledger/")?;
+        let removed = (kv::remove("ledger/a")?, kv::remove("ledger/a")?);
+        Ok(json!([
+            none,
+            first.is_some(),
+            second.is_some(),
+            third.is_some(),
+            value,
+            sums.0,
+            sums.1,
+            refused,
+            keys,
+            removed.0,
+            removed.1,
+        ]))
+    }
+
+    #[processor]
+    fn stored(_job: &Job, key: String, value: Box<RawValue>) -> Result<Value, Failure> {
+        let stored = kv::set(&key, &value).and_then(|_| kv::get::<Value>(&key));
+        Ok(stored.map_or_else(|problem| json!(problem.code()), |value| json!(value)))
+    }
+
+    #[processor]
+    fn kept(_job: &Job, key: String) -> Value {
+        kv::get::<Value>(&key).map_or_else(|problem| json!(problem.code()), |value| json!(value))
+    }
+
+    #[processor]
+    fn files(_job: &Job) -> Result<String, Failure> {
+        let failed = |error: std::io::Error| Failure::reject("no-file", error.to_string());
+        std::fs::write("/scratch/word", std::env::var("WORD").unwrap_or_default()).map_err(failed)?;
+        std::fs::read_to_string("/scratch/word").map_err(failed)
+    }
+
+    #[processor]
+    fn variable(_job: &Job, name: String) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    #[processor]
+    fn written(_job: &Job, path: String, content: String) -> String {
+        let written = std::fs::write(&path, content).and_then(|()| std::fs::read_to_string(&path));
+        written.unwrap_or_else(|_| "refused".to_owned())
+    }
+
+    #[processor]
+    fn contents(_job: &Job, path: String) -> String {
+        std::fs::read_to_string(path).unwrap_or_else(|_| "refused".to_owned())
     }
 
     #[next]

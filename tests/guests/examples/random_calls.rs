@@ -4,8 +4,12 @@
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
+#[path = "random_calls/values.rs"]
+mod values;
+
 use exports::saggar::task::processor::{Failure, Guest};
-use saggar::task::{context, log, progress, tasks};
+use saggar::task::{context, http, kv, log, progress, tasks};
+use values::Random;
 use wasip2::clocks::{monotonic_clock, wall_clock};
 use wasip2::filesystem::preopens;
 use wasip2::filesystem::types::filesystem_error_code;
@@ -37,77 +41,6 @@ impl Guest for RandomCalls {
 
 export!(RandomCalls);
 
-/// A generator of numbers (xorshift), so that a seed repeats a job.
-#[derive(Default)]
-struct Random(u64);
-
-impl Random {
-    fn number(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.number() % limit.max(1)
-    }
-
-    fn is_one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-
-    /// Mostly small, at times at a border.
-    fn size(&mut self) -> u64 {
-        match self.below(12) {
-            0 => 0,
-            1 => u64::MAX,
-            2 => 1 << self.below(64),
-            3 => (1 << self.below(32)) - 1,
-            4 => self.number(),
-            _ => self.below(300),
-        }
-    }
-
-    fn bytes(&mut self) -> Vec<u8> {
-        let length = if self.is_one_in(50) { self.below(200_000) } else { self.below(64) };
-        (0..length).map(|_| self.number() as u8).collect()
-    }
-
-    fn text(&mut self) -> String {
-        const PIECES: [&str; 22] = [
-            "",
-            "a",
-            "random",
-            "echo",
-            "[]",
-            "[1,\"two\",null]",
-            "{\"key\":\"k\"}",
-            "{\"delay_ms\":1}",
-            "[[[[[[[[",
-            "\u{0}",
-            "\u{1b}[2J",
-            "\r\n",
-            "ü",
-            "\u{202e}",
-            "\u{10ffff}",
-            "../../etc/passwd",
-            "http://127.0.0.1:1/",
-            "%00",
-            "\"",
-            "9007199254740993",
-            "1e999",
-            "-",
-        ];
-        let pieces = if self.is_one_in(40) { self.below(20_000) } else { self.below(4) };
-        (0..pieces).map(|_| PIECES[self.below(PIECES.len() as u64) as usize]).collect()
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
-        from.get(self.below(from.len() as u64) as usize)
-    }
-}
-
 /// Asks the host what an error means, if it is one of a stream.
 fn explain<T>(result: Result<T, StreamError>) {
     if let Err(StreamError::LastOperationFailed(error)) = result {
@@ -129,9 +62,10 @@ struct State {
 
 impl State {
     fn call(&mut self) {
-        match self.random.below(12) {
+        match self.random.below(13) {
             0 => self.call_contract(),
             1 => self.call_tasks(),
+            12 => self.call_kv(),
             2 => self.call_clocks(),
             3 => self.call_random(),
             4 => self.call_cli(),
@@ -190,6 +124,20 @@ impl State {
             2 => drop(tasks::add_with(&task, &args, &options)),
             3 => drop(tasks::get(&task, random.size())),
             _ => drop(tasks::cancel(&task, random.size())),
+        }
+    }
+
+    fn call_kv(&mut self) {
+        let random = &mut self.random;
+        let (key, other, value, ttl) = (random.text(), random.text(), random.bytes(), Some(random.size()));
+        let (version, is_some) = (random.size(), random.is_one_in(2));
+        match random.below(6) {
+            0 => drop(kv::get(&key)),
+            1 => drop(kv::set(&key, &value, ttl)),
+            2 => drop(kv::compare_and_swap(&key, is_some.then_some(version), &value, None)),
+            3 => drop(kv::increment(&key, version as i64, ttl)),
+            4 => drop(kv::remove(&key, is_some.then_some(version))),
+            _ => drop(kv::keys(&key, is_some.then_some(other.as_str()), version as u32)),
         }
     }
 
@@ -345,6 +293,11 @@ impl State {
 
     fn call_http(&mut self) {
         let random = &mut self.random;
+        if random.is_one_in(4) {
+            let headers = (0..random.below(4)).map(|_| (random.text(), random.text())).collect();
+            let (method, url, body, timeout_ms) = (random.text(), random.text(), random.bytes(), Some(random.size()));
+            drop(http::send(&http::Request { method, url, headers, body, timeout_ms }));
+        }
         let Some(request) = self.requests.pop() else {
             self.requests.push(OutgoingRequest::new(self.fields.pop().unwrap_or_else(Fields::new)));
             return;

@@ -154,7 +154,9 @@ fn find_test_files(directory: &Path, found: &mut Vec<PathBuf>) {
 
 #[test]
 fn the_examples_pass_their_test_files() {
-    let said = saggar(["test", repository().join("examples/apps/yao").to_str().unwrap()]);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.out.ends_with("passed, 0 failed\n"), "{}", said.out);
+    for app in ["yao", "webhook", "pages"] {
+        let said = saggar(["test", repository().join("examples/apps").join(app).to_str().unwrap()]);
+        assert_eq!(said.code, Some(0), "{app}: {said:?}");
+        assert!(said.out.ends_with("passed, 0 failed\n"), "{app}: {}", said.out);
+    }
 }

@@ -74,10 +74,11 @@ fn a_host_shows_a_definition_in_the_same_words() {
     let server = Server::start(&app, &["--store", "memory"]);
     let url = server.url("");
     let (checked, shown) = (saggar_on("check", &app, &[]), saggar(["tasks", "mail.send", "--url", &url]));
-    // The rows of the definition: from the processor to an empty line or the end.
+    // The rows of the definition: from the processor to the capabilities, which a client is not shown, or the end.
+    let is_end = |line: &String| line.is_empty() || line.starts_with("tasks asked ");
     let rows = |said: &CommandOutput| -> Vec<String> {
         let lines = said.out.lines().map(|line| line.trim().to_owned());
-        lines.skip_while(|line| !line.starts_with("process ")).take_while(|line| !line.is_empty()).collect()
+        lines.skip_while(|line| !line.starts_with("process ")).take_while(|line| !is_end(line)).collect()
     };
     assert_eq!(rows(&checked), rows(&shown));
     assert!(rows(&shown).len() > 10, "{shown:?}");

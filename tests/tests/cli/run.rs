@@ -56,21 +56,84 @@ fn json_prints_the_whole_job() {
     assert_eq!((&job["id"], &job["task"], &job["attempt"]), (&json!(1), &json!("failing"), &json!(1)));
 }
 
+/// Returns what `saggar get --json` prints.
+fn got(server: &Server, task: &str, id: &str) -> Value {
+    let got = saggar(["get", task, id, "--json", "--url", &server.url("")]);
+    assert_eq!((got.code, got.err.as_str()), (Some(0), ""));
+    parsed(&got.out)
+}
+
+/// Runs a job, and asserts that `run --json` prints the document that a service returns for it afterwards. Returns the
+/// document, and the service.
+fn run_and_serve(app: &App, task: &str, arguments: &[&str]) -> (Value, Server) {
+    let said = saggar_on("run", app, &[&["--store", "sqlite", "--json", task][..], arguments].concat());
+    let server = Server::start(app, &["--store", "sqlite"]);
+    assert_eq!(parsed(&said.out), got(&server, task, "1"), "{}", said.err);
+    (parsed(&said.out), server)
+}
+
 /// The document is the one that the service returns for the same job.
 #[test]
 fn json_prints_the_document_of_the_service() {
     let app = app();
     for (task, arguments) in [("echo", vec!["x", "[1.50]"]), ("failing", vec!["reject", "9", "0"])] {
-        let said = saggar_on("run", &app, &[&["--store", "sqlite", "--json", task][..], &arguments[..]].concat());
-        let server = Server::start(&app, &["--store", "sqlite"]);
-        let got = saggar(["get", task, "1", "--json", "--url", &server.url("")]);
+        let (job, server) = run_and_serve(&app, task, &arguments);
         server.stop();
-        assert_eq!((got.code, got.err.as_str()), (Some(0), ""));
-        assert_eq!(parsed(&said.out), parsed(&got.out));
         for key in ["args", "key", "parent", "priority", "started_at", "trace_parent", "callbacks"] {
-            assert!(parsed(&said.out).get(key).is_some(), "no `{key}` in {}", said.out);
+            assert!(job.get(key).is_some(), "no `{key}` in {job}");
         }
     }
+}
+
+#[test]
+fn json_of_a_cancelled_job_is_the_document_of_the_service() {
+    let script = "function endless(id) { Process('tasks.endless.cancel', id); for (;;) {} }";
+    let app = app().script("it", script).task("endless", &json!({ "process": "scripts.it.endless" }));
+    let (job, server) = run_and_serve(&app, "endless", &["x"]);
+    server.stop();
+    assert_eq!((&job["status"], &job["reason"]), (&json!("FAILURE"), &json!("cancelled")), "{job}");
+    assert_eq!((&job["args"], &job["cancelling"], &job["attempt"]), (&json!(["x"]), &json!(false), &json!(1)));
+}
+
+/// The handler takes a minute, so that its callback is pending in both documents.
+#[test]
+fn json_of_a_job_with_callbacks_is_the_document_of_the_service() {
+    let task = json!({
+        "process": "plugins.echo",
+        "event": { "success": "plugins.faulty#spin" },
+        "sandbox": { "event_timeout": 60 },
+    });
+    let app = app().plugin("faulty", guests::FAULTY).task("deaf", &task);
+    let mut child = program::command()
+        .args(["run".as_ref(), app.path().as_os_str()])
+        .args(["--store", "sqlite", "--json", "deaf", "x"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut printed = String::new();
+    let out = child.stdout.as_mut().expect("a pipe was asked for");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut printed).expect("a line");
+    // It waits for the handler.
+    child.kill().expect("it runs");
+    child.wait().expect("a child");
+    let server = Server::start(&app, &["--store", "sqlite"]);
+    let job = parsed(&printed);
+    assert_eq!(job, got(&server, "deaf", "1"));
+    let callback = json!({ "event": "success", "state": "pending", "tries": 0, "next_try_at": null, "problem": null });
+    assert_eq!((&job["status"], &job["callbacks"]), (&json!("SUCCESS"), &json!([callback])));
+    drop(server);
+}
+
+#[test]
+fn json_of_a_job_with_children_is_the_document_of_the_service() {
+    let app = app();
+    let (job, server) = run_and_serve(&app, "adder", &["echo", "2", "[7]"]);
+    assert_eq!(job["response"], json!({ "ids": [1, 2], "refused": null }));
+    for id in ["1", "2"] {
+        let child = got(&server, "echo", id);
+        assert_eq!((&child["parent"], &child["status"]), (&json!({ "task": "adder", "id": 1 }), &json!("SUCCESS")));
+    }
+    server.stop();
 }
 
 /// Jobs that were added before are ignored: paused, delayed, backing off, or of another task.

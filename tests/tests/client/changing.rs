@@ -1,8 +1,9 @@
 //! `saggar cancel`, `retry`, `redeliver`, `delete`, `pause` and `resume`.
 
+use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
-use super::stage::{RunningCommand, ask, ask_json, ask_well, client, serve};
+use super::stage::{RunningCommand, app, ask, ask_json, ask_well, client, serve};
 
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -23,6 +24,34 @@ fn jobs_are_cancelled() {
     assert!(ended.code == Some(1) && ended.err.contains("FAILURE (cancelled"), "{}", ended.err);
     watching.interrupt();
     assert_eq!(watching.end().code, Some(130));
+}
+
+/// The attempt ends only after its progress was delivered, and the progress handler takes a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_being_stopped_is_shown_as_cancelling() {
+    let task = json!({
+        "process": "plugins.gated",
+        "event": { "progress": "plugins.faulty#spin" },
+        "sandbox": { "tasks": "all", "event_timeout": 60 },
+    });
+    let server = Server::start(&app().task("stuck", &task), &["--store", "memory"]);
+    ask_well(&server, &["add", "stuck", "keys", "1"]);
+    server.until("stuck", 1, |job| job["message"] == "at the gate").await;
+    let row = || -> Vec<String> {
+        let listed = ask_well(&server, &["list"]);
+        listed.lines().nth(1).expect("the job").split_whitespace().take(4).map(str::to_owned).collect()
+    };
+    // The reason is empty, and the number of the attempt follows.
+    assert_eq!(row(), ["stuck", "1", "RUNNING", "1"]);
+    for _ in 0..2 {
+        assert_eq!(ask_well(&server, &["cancel", "stuck", "1"]), "stuck#1: RUNNING (cancelling)\n");
+    }
+    assert_eq!(row(), ["stuck", "1", "RUNNING", "cancelling"]);
+    let details = ask_well(&server, &["get", "stuck", "1"]);
+    assert!(details.contains("\nstatus     RUNNING (cancelling)\n"), "{details}");
+    let found = ask_json(&server, &["list", "--text", "cancelling"]);
+    assert_eq!((&found["jobs"][0]["id"], &found["jobs"][0]["cancelling"]), (&json!(1), &json!(true)));
+    drop(server);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::stage::{RunningCommand, app, ask_json, ask_well, client, feed, serve};
+use super::stage::{RunningCommand, app, ask, ask_json, ask_well, client, feed, serve};
 
 fn ids(text: &str) -> Vec<u64> {
     text.lines().map(|line| line.parse().unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
@@ -33,8 +33,7 @@ fn ten_thousand_jobs_from_standard_input() {
 #[test]
 fn a_file_has_arrays_and_objects() {
     let (server, app) = (serve(), app());
-    // With a byte order mark, as from an editor.
-    let lines = "\u{feff}[1]\n\n  {\"args\":[2],\"priority\":3,\"key\":\"own\"}  \r\n{}\n[4]";
+    let lines = "[1]\n\n  {\"args\":[2],\"priority\":3,\"key\":\"own\"}  \r\n{}\n[4]";
     app.write("jobs.jsonl", lines);
     let file = app.path().join("jobs.jsonl").to_str().expect("UTF-8").to_owned();
     let added =
@@ -49,6 +48,46 @@ fn a_file_has_arrays_and_objects() {
     assert_eq!(shown("2"), (json!([2]), json!(3), json!("own"), waiting.clone()));
     assert_eq!(shown("3"), (json!([]), json!(9), json!("k/2"), waiting.clone()));
     assert_eq!(shown("4"), (json!([4]), json!(9), json!("k/3"), waiting));
+}
+
+/// Editors write such a mark.
+#[test]
+fn a_byte_order_mark_at_the_start_of_a_file_or_of_standard_input_is_skipped() {
+    let (server, app) = (serve(), app());
+    let file = app.path().join("jobs.jsonl").to_str().expect("UTF-8").to_owned();
+    let mut next = 1_u64;
+    for lines in ["\u{feff}[7]\n[8]\n", "\u{feff}{\"args\":[7]}\r\n[8]", "\u{feff}\n[7]\n\n[8]\n"] {
+        app.write("jobs.jsonl", lines);
+        let from_file = ask(&server, &["add", "mail.send", "--file", &file]);
+        let from_input = feed(&server, &["add", "mail.send", "--file", "-"], lines);
+        for said in [from_file, from_input] {
+            assert_eq!((said.code, ids(&said.out)), (Some(0), vec![next, next + 1]), "{lines:?}: {}", said.err);
+            assert_eq!(ask_json(&server, &["get", "mail.send", &next.to_string()])["args"], json!([7]));
+            next += 2;
+        }
+    }
+    // A file without any job.
+    app.write("jobs.jsonl", "\u{feff}");
+    assert_eq!(ask_well(&server, &["add", "mail.send", "--file", &file]), "");
+}
+
+/// As in two files that were concatenated. The mark is invisible, so the error names it.
+#[test]
+fn a_byte_order_mark_in_a_later_line_is_an_error_that_names_the_line() {
+    let server = serve();
+    for (lines, number, added) in [
+        ("[1]\n[2]\n\u{feff}[3]\n[4]\n", 3, 2),
+        ("\u{feff}[1]\n\u{feff}{\"args\":[2]}\n", 2, 1),
+        ("\u{feff}\u{feff}[1]\n", 1, 0),
+    ] {
+        let said = feed(&server, &["add", "mail.send", "--file", "-"], lines);
+        assert_eq!((said.code, ids(&said.out).len()), (Some(2), added), "{lines:?}: {}", said.err);
+        let why = format!("line {number}: a byte order mark (U+FEFF) is allowed only at the start of the input");
+        assert!(said.err.contains(&why), "{lines:?}: {}", said.err);
+    }
+    // Within a text it is a character like any other.
+    let said = feed(&server, &["add", "mail.send", "--file", "-", "--wait"], "[\"\u{feff}x\"]\n");
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "[\"\u{feff}x\"]\n"), "{}", said.err);
 }
 
 #[test]
@@ -67,7 +106,7 @@ fn an_invalid_line_ends_the_command_after_the_jobs_before_it() {
     insta::assert_snapshot!("lines_that_are_no_jobs", all);
     let (added, why) = add(&format!("[1]\n[\"{}\"]\n", "x".repeat(5 << 20)));
     assert!(added == 1 && why.contains("line 2: the line is longer than"), "{why}");
-    let gone = super::stage::ask(&server, &["add", "mail.send", "--file", "/nowhere"]);
+    let gone = ask(&server, &["add", "mail.send", "--file", "/nowhere"]);
     assert!(gone.code == Some(2) && gone.err.contains("cannot read /nowhere"), "{}", gone.err);
 }
 
@@ -141,7 +180,7 @@ fn the_command_waits_while_the_queue_is_full() {
     // A single job is rejected at once if the queue is full.
     ask_well(&server, &["pause", "small"]);
     feed(&server, &["add", "small", "--file", "-"], "[]\n".repeat(5));
-    let said = super::stage::ask(&server, &["add", "small"]);
+    let said = ask(&server, &["add", "small"]);
     assert_eq!(said.code, Some(1));
     insta::assert_snapshot!("queue_full", said.err);
 }

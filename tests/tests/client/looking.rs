@@ -9,7 +9,7 @@ use saggar_tests::server::Server;
 use saggar_tests::timeout::TIMEOUT;
 use serde_json::{Value, json};
 
-use super::stage::{ask, ask_json, ask_well, client, feed, serve, steady};
+use super::stage::{app, ask, ask_json, ask_well, client, feed, serve, steady};
 
 /// Starts a service and adds a job of each kind.
 fn with_jobs() -> Server {
@@ -59,9 +59,11 @@ fn attempts_are_shown() {
     let shown = ask_well(&server, &["get", "failing", "1", "--attempts"]);
     let words: Vec<&str> = shown.lines().nth(1).expect("an attempt").split_whitespace().collect();
     assert_eq!(
-        (&words[..2], words[4], &words[7..]),
+        (&words[..2], words[4], &words[8..]),
         (&["1", "1"][..], "rejected", &["not-yet:", "attempt", "1", "fails", "by", "reject"][..])
     );
+    let record_bytes: u64 = words[7].parse().expect("the size of its record");
+    assert!((100..10_000).contains(&record_bytes), "{shown}");
 }
 
 #[test]
@@ -89,6 +91,42 @@ fn jobs_are_listed_and_filtered() {
     assert_eq!((none.code, none.out.as_str(), none.err.as_str()), (Some(0), "", "(no matching jobs)\n"));
     let some = ask(&server, &["list", "--limit", "1"]);
     assert_eq!((some.out.lines().count(), some.err.as_str()), (2, "(more jobs follow; --all shows them)\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_shows_what_each_job_waits_for_and_until_when() {
+    let again = json!({ "process": "plugins.failing", "attempts": 1, "attempt_after": 3_600_000 });
+    let on_hold = json!({
+        "process": "plugins.echo",
+        "event": { "add": "plugins.faulty#spin" },
+        "sandbox": { "event_timeout": 60 },
+    });
+    let server = Server::start(&app().task("again", &again).task("on-hold", &on_hold), &["--store", "memory"]);
+    server.close_gate("gated").await;
+    ask_well(&server, &["add", "gated", "keys", "1"]);
+    ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
+    ask_well(&server, &["add", "again", "retry", "9", "0"]);
+    server.until("again", 1, |job| job["waiting"] == "retrying").await;
+    ask_well(&server, &["add", "on-hold"]);
+    let listed = steady(&ask_well(&server, &["list", "--status", "waiting"]));
+    // The words of each row without the time of its addition.
+    let row = |task: &str| -> String {
+        let row = listed.lines().find(|row| row.starts_with(&format!("{task} "))).unwrap_or_else(|| panic!("{listed}"));
+        row.split_whitespace()
+            .enumerate()
+            .filter(|(at, _)| *at != 5)
+            .map(|(_, word)| word)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let later = "runs from 2026-11-24T10:00:00.000Z";
+    assert_eq!(row("gated"), "gated 2 WAITING ready 0");
+    assert_eq!(row("mail.send"), format!("mail.send 1 WAITING delayed 0 {later}"));
+    let retrying = format!("again 1 WAITING retrying 1 {later}; not-yet: attempt 1 fails by retry");
+    assert_eq!(row("again"), retrying);
+    assert_eq!(row("on-hold"), "on-hold 1 WAITING on-hold 0");
+    assert_eq!(listed.lines().count(), 5, "{listed}");
+    drop(server);
 }
 
 #[test]

@@ -11,7 +11,7 @@ const DIGEST: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf5
 
 /// Each key with a value as written in the file, and with three values as shown, which is also how a variable or a flag
 /// is written: one for the file, one for the variable, one for the flag. None of them is a default.
-const KEYS: [(&str, &str, [&str; 3]); 25] = [
+const KEYS: [(&str, &str, [&str; 3]); 26] = [
     ("listen", "\"127.0.0.2:1\"", ["127.0.0.2:1", "127.0.0.2:2", "127.0.0.2:3"]),
     ("token", "[{ role = \"read\", name = \"a\", sha256 = \"DIGEST\" }]", ["a", "b", "c"]),
     ("store", "\"memory\"", ["memory", "sqlite:v.db", "sqlite:f.db"]),
@@ -22,6 +22,7 @@ const KEYS: [(&str, &str, [&str; 3]); 25] = [
     ("allocator", "\"on-demand\"", ["on-demand"; 3]),
     ("cache_dir", "\"/a\"", ["/a", "/b", "/c"]),
     ("keep_bytes", "\"1MiB\"", ["1MiB", "2MiB", "3GiB"]),
+    ("keep_versions", "\"1MiB\"", ["1MiB", "2MiB", "3GiB"]),
     ("env_allow", "[\"A_*\", \"B\"]", ["A_*,B", "C", "D_*,E"]),
     ("events.keep", "1", ["1", "2", "3"]),
     ("http.connections", "101", ["101", "102", "103"]),

@@ -87,6 +87,23 @@ async fn an_idle_host_detects_a_replaced_store_on_a_readiness_check() {
     assert!(log.iter().any(|line| line.contains("was replaced by another file")), "{log:#?}");
 }
 
+#[tokio::test]
+async fn a_hard_link_to_the_store_of_a_running_host_is_refused() {
+    let (app, other) = (app(), app());
+    let server = Server::start(&app, &[]);
+    server.add("echo", &json!({})).await;
+    let link = other.path().join("link.db");
+    fs::hard_link(app.path().join(".saggar/saggar.db"), &link).expect("both are in the same file system");
+    let said = saggar_on("run", &other, &["--store", &format!("sqlite:{}", link.display()), "echo", "x"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{}", said.err);
+    assert!(said.err.contains("hard link"), "{}", said.err);
+    // The first host is not disturbed.
+    assert_eq!(server.get("/readyz").await.status, 200);
+    let id = server.add("echo", &json!({})).await;
+    assert_eq!((id, &server.ended("echo", id).await["status"]), (2, &json!("SUCCESS")));
+    server.stop();
+}
+
 #[test]
 fn a_symbolic_link_instead_of_the_store_is_refused() {
     let victim = app();

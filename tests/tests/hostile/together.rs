@@ -128,6 +128,8 @@ async fn cancel_at_random_times() {
             Status::Failure => assert_eq!((behaviour, problem_code(&job)), ("recurse_forever", "stack-overflow")),
             Status::Waiting | Status::Running => panic!("the job has not ended: {job:?}"),
         }
+        // Whatever won: from now on the answer is the same.
+        assert_eq!(host.cancel("cancelled", id).await, Err("ended".to_owned()));
     }
     assert!(cancelled >= 50, "only {cancelled} jobs were cancelled in time");
     for _ in 0..8 {

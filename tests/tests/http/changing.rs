@@ -4,7 +4,7 @@ use saggar_tests::client::{ApiResponse, job_path};
 use saggar_tests::server::Server;
 use serde_json::json;
 
-use super::stage::serve;
+use super::stage::{app, serve};
 
 /// Jobs of the task `gated`: a running, a waiting, a delayed and an ended one.
 struct Jobs {
@@ -84,6 +84,33 @@ async fn the_response_to_a_cancel_shows_its_effect() {
         assert_eq!(job["cancelling"], false, "{job}");
     }
     server.stop();
+}
+
+/// The two answers of that race, without the race: the attempt of one job cannot end until its progress handler does,
+/// which takes a minute; the other job has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_is_answered_with_a_cancelling_job_or_refused_after_the_end() {
+    let task = json!({
+        "process": "plugins.gated",
+        "event": { "progress": "plugins.faulty#spin" },
+        "sandbox": { "tasks": "all", "event_timeout": 60 },
+    });
+    let server = Server::start(&app().task("stuck", &task), &["--store", "memory"]);
+    let running = server.close_gate("stuck").await;
+    for _ in 0..2 {
+        let answer = server.act(&format!("{}/cancel", job_path("stuck", running))).await;
+        assert_eq!(
+            (answer.status, &answer.body["status"], &answer.body["cancelling"]),
+            (200, &json!("RUNNING"), &json!(true))
+        );
+    }
+    assert_eq!(server.job("stuck", running).await["cancelling"], true);
+    let done = server.add("keys", &json!({})).await;
+    server.ended("keys", done).await;
+    assert_eq!(refused(&server.act(&format!("{}/cancel", job_path("keys", done))).await), (409, "ended"));
+    let job = server.job("keys", done).await;
+    assert_eq!((&job["status"], &job["reason"], &job["cancelling"]), (&json!("SUCCESS"), &json!(null), &json!(false)));
+    drop(server);
 }
 
 #[tokio::test(flavor = "multi_thread")]

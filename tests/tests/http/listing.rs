@@ -123,7 +123,12 @@ async fn a_list_shows_why_a_job_waits() {
         for member in ["waiting", "run_at", "cancelling"] {
             assert_eq!(listed[member], job[member], "{member}");
         }
+        let found = server.get(&format!("/v1/tasks/{task}/jobs?text={waiting}")).await.body;
+        assert!(ids(&found).contains(&id), "`text` finds what the list shows: {found}");
     }
+    let found = async |word: &str| ids(&server.get(&format!("/v1/tasks/gated/jobs?text={word}")).await.body);
+    assert_eq!(found("delayed").await, [delayed.1]);
+    assert_eq!(found("ready").await, [late.1, ready.1]);
     let running = server.get("/v1/jobs?status=RUNNING").await.body["jobs"][0].clone();
     assert_eq!((&running["waiting"], &running["cancelling"]), (&Value::Null, &json!(false)));
     drop(server);

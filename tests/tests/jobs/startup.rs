@@ -1,5 +1,7 @@
 //! Starts and reloads: no job or handler runs before jobs can be added to every task of the app.
 
+use std::time::Duration;
+
 use saggar::{NewJob, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
@@ -48,6 +50,35 @@ async fn no_job_runs_at_the_start_before_all_tasks_are_open() {
     let app = host.into_app().await;
     let host = TestHost::start_durable(adding(app, 1)).await;
     assert_all_added(&host, blocker).await;
+    host.shutdown().await;
+}
+
+/// Delayed jobs and retries are due at the start if their time has come while no host ran.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_delayed_job_and_no_retry_runs_at_the_start_before_all_tasks_are_open() {
+    const EACH: usize = 20;
+    const DELAY_MS: u64 = 1_000;
+    let definition = json!({ "process": "plugins.a", "attempts": 100, "attempt_after": DELAY_MS });
+    let host = TestHost::start_durable(App::new().plugin("a", guests::FAILING).task("a", &definition)).await;
+    // The arguments are for the other guest that the task gets; this one traps, and is retried after the delay.
+    let jobs = |delay_ms| vec![NewJob { delay_ms, ..NewJob::new(r#"["zeta", 1, ["from a"]]"#) }; EACH];
+    host.inner().add_jobs("a", jobs(0)).await.expect("the queue has space");
+    host.inner().add_jobs("a", jobs(DELAY_MS)).await.expect("the queue has space");
+    for id in 1..=EACH as u64 {
+        host.until("a", id, |job| job.status == Status::Waiting && job.attempt > 0).await;
+    }
+    let app = host.into_app().await;
+    // However long the host took to stop: now the time of all jobs has come.
+    tokio::time::sleep(Duration::from_millis(2 * DELAY_MS)).await;
+    let host = TestHost::start_durable(adding(app, 4)).await;
+    for id in 1..=2 * EACH as u64 {
+        let job = host.end("a", id).await;
+        assert_eq!(response(&job)["refused"], Value::Null, "job {id}");
+        assert!(job.attempt > 1 || id > EACH as u64, "{job:?}");
+    }
+    for id in 1..=2 * EACH as u64 {
+        assert_eq!(response(&host.end("zeta", id).await), json!(["from a"]));
+    }
     host.shutdown().await;
 }
 
@@ -137,5 +168,5 @@ async fn a_reload_that_removes_handlers_releases_the_jobs_on_hold() {
     within("the callbacks being settled", is_settled).await;
     host.inner().retry("a.ended", 20).await.expect("no callback is pending");
     assert_eq!(host.end("a.ended", 20).await.status, Status::Success);
-    host.shutdown_within(std::time::Duration::ZERO).await;
+    host.shutdown_within(Duration::ZERO).await;
 }

@@ -1,5 +1,6 @@
 //! What processors answer, report, log and add.
 
+use saggar::grant::Grants;
 use saggar::{JobId, ListQuery, LogLevel, LogSource, NewJob, Status};
 use saggar_tests::app::App;
 use saggar_tests::host::{Start, TestHost, problem_code, response};
@@ -29,7 +30,9 @@ fn app(language: &Language) -> App {
         task["sandbox"] = json!({ "tasks": "all" });
         app.task(name, &task)
     });
-    let app = app.task("restricted", &language.task("lookup"));
+    let mut narrowed = language.task("unknown");
+    narrowed["sandbox"] = json!({ "tasks": { "add": ["journal"] } });
+    let app = app.task("restricted", &language.task("lookup")).task("narrowed", &narrowed);
     let mut large = language.task("echo");
     large["sandbox"] = json!({ "memory": language.memory_of_large_texts });
     let app = app.task("large", &large);
@@ -39,14 +42,24 @@ fn app(language: &Language) -> App {
     let default = if language.is_script() { language.reference("echo") } else { "plugins.it".into() };
     let app = app.task("fresh", &fresh).task("later", &later).task("default", &json!({ "process": default }));
     let app = if language.has_stdout { app.task("print", &language.task("print")) } else { app };
+    let app = if language.has_files() { app.task("files", &with_files(language)) } else { app };
     if language.is_script() {
         return app;
     }
     OF_COMPONENTS.iter().fold(app, |app, name| app.task(name, &language.task(name)))
 }
 
+/// Returns the task whose processor uses a variable and files.
+fn with_files(language: &Language) -> Value {
+    let mut task = language.task("files");
+    task["sandbox"] = json!({ "env": ["WORD"], "scratch": "64KiB" });
+    task
+}
+
 pub(super) async fn conform(language: &Language) {
-    let host = TestHost::start(app(language)).await;
+    let granted = Grants { env: vec!["WORD".to_owned()], scratch: Some(64 << 10), ..Grants::of_single_app() };
+    let start = Start { grants: granted, variables: vec![("WORD", "pot ✓")], ..Start::default() };
+    let host = TestHost::start_as(app(language), start).await;
     values(&host).await;
     large_texts(&host).await;
     if !language.is_script() {
@@ -56,10 +69,16 @@ pub(super) async fn conform(language: &Language) {
     output(&host, language.has_stdout).await;
     failures(&host, language).await;
     missing_function(&host, language).await;
-    added_jobs(&host).await;
+    added_jobs(&host, language).await;
     other_jobs(&host).await;
     large_ids(&host, language).await;
     random_numbers(&host).await;
+    if language.has_files() {
+        // Twice, because each job has a scratch directory of its own, and an instance may serve both.
+        for _ in 0..2 {
+            assert_eq!(host.response("files", json!([])).await, "pot ✓");
+        }
+    }
     host.shutdown().await;
 }
 
@@ -161,7 +180,7 @@ fn details(json: Option<&str>) -> Value {
     serde_json::from_str(json.expect("details")).expect("details are JSON")
 }
 
-async fn added_jobs(host: &TestHost) {
+async fn added_jobs(host: &TestHost, language: &Language) {
     let family = host.run("children", json!([])).await;
     assert_eq!((response(&family), family.attempt), (json!([1, 2]), 2));
     assert_eq!(host.try_job("journal", 3).await, Err("unknown-job".into()), "each child is added once");
@@ -179,6 +198,9 @@ async fn added_jobs(host: &TestHost) {
     assert_eq!(host.response("unknown", json!([])).await, "unknown-task");
     let passed = host.run("passed", json!([])).await;
     assert_eq!((problem_code(&passed), passed.attempt), ("unknown-task", 2), "the host's problem is passed on");
+    // A script gets 0 for a job that is refused.
+    let refused = if language.is_script() { json!(0) } else { json!("not-granted") };
+    assert_eq!(host.response("narrowed", json!([])).await, refused, "its task may add jobs to `journal` only");
 }
 
 async fn other_jobs(host: &TestHost) {

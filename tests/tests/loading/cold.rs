@@ -24,11 +24,11 @@ fn distinct(echo: &[u8], name: &str) -> Vec<u8> {
     bytes
 }
 
-/// Creates an app with tasks `t0000` and so on with one plugin each, and a task whose ids come from the plugin that is
-/// compiled last.
-fn cold_app() -> App {
+/// Creates an app with as many tasks `t0000` and so on with one plugin each, and a task whose ids come from the plugin that
+/// is compiled last.
+fn cold_app(plugins: usize) -> App {
     let echo = std::fs::read(guests::ECHO).expect("the guests have been built");
-    let app = (0..PLUGINS).fold(App::new(), |app, n| {
+    let app = (0..plugins).fold(App::new(), |app, n| {
         let name = format!("t{n:04}");
         let definition = json!({ "process": format!("plugins.{name}") });
         app.plugin_bytes(&name, distinct(&echo, &name)).task(&name, &definition)
@@ -43,7 +43,7 @@ async fn state(server: &Server, task: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_answers_while_a_thousand_plugins_are_compiled() {
-    let (app, cache) = (cold_app(), tempfile::tempdir().expect("a directory"));
+    let (app, cache) = (cold_app(PLUGINS), tempfile::tempdir().expect("a directory"));
     let mut serve = command();
     serve.arg("serve").arg(app.path()).args(["--store", "memory", "--cache-dir"]).arg(cache.path());
     let begun = Instant::now();
@@ -97,6 +97,28 @@ async fn jobs_that_wait_for_a_plugin_run_when_it_is_compiled() {
     // Adding may have to wait for the plugin that provides the id.
     assert_eq!(server.add("numbered", &json!({ "args": [2] })).await, 7);
     assert_eq!(server.ended("numbered", 7).await["status"], "SUCCESS");
+    server.stop();
+}
+
+/// Clients are refused after 5 s; a guest would have to give up its attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_adds_a_job_waits_for_the_plugin_of_its_id() {
+    let app = cold_app(200).simple_task("adder", guests::ADDER);
+    let cache = tempfile::tempdir().expect("a directory");
+    let mut serve = command();
+    serve.arg("serve").arg(app.path()).args(["--store", "memory", "--cache-dir"]).arg(cache.path());
+    let server = Server::start_unprepared(serve);
+    let id = server.add("adder", &json!({ "args": ["numbered", 1, ["early"]] })).await;
+    let begun = server.until("adder", id, |job| job["status"] != "WAITING").await;
+    assert_eq!(begun["status"], "RUNNING", "{begun}");
+    assert_eq!(
+        state(&server, "numbered").await,
+        "preparing",
+        "all plugins are compiled already: the test needs more of them"
+    );
+    let job = server.ended("adder", id).await;
+    assert_eq!((&job["response"], &job["attempt"]), (&json!({ "ids": [7], "refused": null }), &json!(1)), "{job}");
+    assert_eq!(server.ended("numbered", 7).await["response"], json!(["early"]));
     server.stop();
 }
 

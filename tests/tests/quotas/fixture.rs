@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use saggar_grant::{Granted, JobAccess, TasksGranted};
 use saggar_job::{CodeFile, JobId, SystemClock};
 use saggar_queue::{Events, Job, JobEventKind, MemoryStore, NewJob, Queue};
 use saggar_sandbox::{Engine, EngineOptions, Plugin};
@@ -92,7 +93,9 @@ impl Side {
         }
         let loaded = saggar_definition::load(app.path(), &|_| None.into());
         let plugin = |file: &CodeFile| plugins.get(&file.file()).cloned();
-        let setups = loaded.catalog.iter().map(|task| Setup::new(task.clone(), plugin));
+        let tasks = TasksGranted { jobs: JobAccess::All, ..TasksGranted::default() };
+        let granted = Arc::new(Granted { tasks, ..Granted::default() });
+        let setups = loaded.catalog.iter().map(|task| Setup::new(task.clone(), granted.clone(), plugin));
         let setups: Vec<_> =
             setups.map(|setup| setup.unwrap_or_else(|role| panic!("{role:?} has no plugin"))).collect();
         assert_eq!(setups.len(), TASKS.len());

@@ -11,7 +11,8 @@ const JOBS: u64 = 9_000;
 
 /// Starts a host whose task `it` leaks in an instance that may serve all of the jobs, without retries.
 async fn host(memory: &str) -> TestHost {
-    let sandbox = json!({ "reuse": 10_000, "memory": memory });
+    // An instance whose failures are to be recorded is also replaced when its earlier calls fill the journal.
+    let sandbox = json!({ "reuse": 10_000, "memory": memory, "record": "off" });
     let task = json!({ "process": "plugins.it", "size": JOBS, "attempts": 0, "sandbox": sandbox });
     TestHost::start(App::new().plugin("it", guests::LEAKING).task("it", &task)).await
 }
@@ -101,4 +102,26 @@ async fn out_of_memory_in_a_used_instance_names_its_earlier_calls() {
     let message = &failed.problem.as_ref().unwrap().message;
     assert!(!message.contains("had served"), "this instance was fresh: {message}");
     host.shutdown().await;
+}
+
+/// The retry of the same job gets a fresh instance, too, in which it has the memory that it lacked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_runs_out_of_memory_in_a_used_instance_succeeds_in_a_fresh_one() {
+    let sandbox = json!({ "reuse": 10_000, "memory": "16MiB" });
+    let task = json!({ "process": "plugins.it", "attempts": 1, "attempt_after": 1, "sandbox": sandbox });
+    for allocator in [Allocator::Pooling, Allocator::OnDemand] {
+        let app = App::new().plugin("it", guests::LEAKING).task("it", &task);
+        let host = TestHost::start_as(app, Start { allocator, ..Start::default() }).await;
+        // What the first call needs does not count as growth, so the instance is used again.
+        assert_eq!(host.response("it", json!(["memory", 8 << 20])).await, 1);
+        let job = host.run("it", json!(["memory", 10 << 20])).await;
+        assert_eq!((response(&job), job.attempt), (json!(1), 2), "{allocator:?}: the first call of its instance");
+        let attempts = host.inner().attempts("it", job.id).await.expect("the job is there");
+        let fresh: Vec<_> = attempts.iter().map(|attempt| attempt.cost.as_ref().map(|cost| cost.fresh)).collect();
+        assert_eq!(fresh, [Some(false), Some(true)], "{allocator:?}");
+        assert_eq!([attempts[0].ending.name(), attempts[1].ending.name()], ["out-of-memory", "success"]);
+        let message = &attempts[0].problem.as_ref().expect("why it failed").message;
+        assert!(message.contains("had served 1 call before, and the next attempt gets a fresh one"), "{message}");
+        host.shutdown().await;
+    }
 }

@@ -34,7 +34,8 @@ impl Side {
         tenant.set_weight(weight);
         let loaded = saggar_definition::load(app.path(), &|_| None.into());
         let plugin = |_: &CodeFile| Some(plugin.clone());
-        let setups: Vec<_> = loaded.catalog.iter().filter_map(|task| Setup::new(task.clone(), plugin).ok()).collect();
+        let setups = loaded.catalog.iter().filter_map(|task| Setup::new(task.clone(), Arc::default(), plugin).ok());
+        let setups: Vec<_> = setups.collect();
         assert_eq!(setups.len(), 1);
         let worker = Worker::new(Arc::clone(&tenant), queue.clone(), Arc::new(SystemClock), None);
         worker.open(setups, BTreeMap::new()).await.expect("the memory store does not fail");

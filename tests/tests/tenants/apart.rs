@@ -59,6 +59,7 @@ async fn what_only_another_tenant_has_is_not_there() {
         (Method::GET, job_path("printing", 3), job_path("printing", 9)),
         (Method::GET, job_path("printing", 3) + "/logs", job_path("printing", 9) + "/logs"),
         (Method::GET, job_path("printing", 3) + "/attempts", job_path("printing", 9) + "/attempts"),
+        (Method::GET, job_path("printing", 3) + "/record", job_path("printing", 9) + "/record"),
         (Method::GET, job_path("printing", 3) + "?wait=1s", job_path("printing", 9) + "?wait=1s"),
         (Method::POST, job_path("printing", 3) + "/cancel", job_path("printing", 9) + "/cancel"),
         (Method::POST, job_path("printing", 3) + "/retry", job_path("printing", 9) + "/retry"),

@@ -76,9 +76,10 @@ impl Operator {
     }
 }
 
-/// Returns a table of a tenant with its token.
+/// Returns a table of a tenant with its token. Its tasks may request access to all of its jobs.
 pub(super) fn table(tenant: &str) -> String {
-    format!("[[tenant]]\nname = \"{tenant}\"\ndir = \"{tenant}\"\n{}", token("tenant.token", tenant, "admin"))
+    let token = token("tenant.token", tenant, "admin");
+    format!("[[tenant]]\nname = \"{tenant}\"\ndir = \"{tenant}\"\n{token}[tenant.grants]\ntasks = \"all\"\n")
 }
 
 /// Returns a table of a token, whose name is also its text.

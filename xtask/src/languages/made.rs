@@ -20,6 +20,18 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display())).map(drop)
 }
 
+/// Copies the files of a folder, but not its folders.
+pub(super) fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
+        let path = entry?.path();
+        if let Some(name) = path.file_name().filter(|_| path.is_file()) {
+            copy(&path, &to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
 /// Returns whether the file is newer than all of these files and the content of these folders.
 pub(super) fn is_newer(output: &Path, inputs: &[&Path]) -> Result<bool> {
     let Ok(metadata) = fs::metadata(output) else { return Ok(false) };

@@ -17,6 +17,21 @@ type Job struct {
 	HasResponse    bool
 }
 
+// KVEntry is an entry of the key-value store as the host describes it.
+type KVEntry struct {
+	Value       string
+	Version     uint64
+	ExpiresInMs uint64
+	Expires     bool
+}
+
+// KVPage is some keys; Next is the key after which to continue.
+type KVPage struct {
+	Keys    []string
+	Next    string
+	HasMore bool
+}
+
 // Host has the imports of the contract. Values of jobs are JSON texts.
 type Host interface {
 	ID() uint64
@@ -32,6 +47,15 @@ type Host interface {
 	AddWith(task, args, options string) (uint64, *Problem)
 	Get(task string, id uint64) (Job, *Problem)
 	Cancel(task string, id uint64) *Problem
+
+	// Of the key-value store. A version and a time of 0 stand for none.
+
+	KVGet(key string) (KVEntry, *Problem)
+	KVSet(key, value string, ttlMs uint64) (uint64, *Problem)
+	KVSwap(key string, expected uint64, value string, ttlMs uint64) (uint64, *Problem)
+	KVIncrement(key string, by int64, ttlMs uint64) (int64, *Problem)
+	KVRemove(key string, expected uint64) (bool, *Problem)
+	KVKeys(prefix, after string, hasAfter bool, limit uint32) (KVPage, *Problem)
 }
 
 // Current is the host of the running call; nil outside of a component if no test has installed a fake one.

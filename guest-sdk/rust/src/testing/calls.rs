@@ -2,12 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::kv::FakeKv;
 use super::{AddedJob, LogLine};
+use crate::http::{Request, Response};
 use crate::log::Level;
 use crate::tasks::{JobView, Status};
 use crate::{Problem, Progress};
@@ -18,6 +21,18 @@ thread_local! {
 }
 
 type Shared = Rc<RefCell<State>>;
+
+/// Answers requests over HTTP.
+#[derive(Clone)]
+pub(super) struct Responder(pub(super) Rc<Respond>);
+
+type Respond = dyn Fn(&Request) -> Result<Response, Problem>;
+
+impl fmt::Debug for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Responder")
+    }
+}
 
 /// The values that a fake host returns and records.
 #[derive(Debug)]
@@ -34,6 +49,9 @@ pub(super) struct State {
     pub(super) progress: Vec<Progress>,
     pub(super) log: Vec<LogLine>,
     pub(super) added: Vec<AddedJob>,
+    pub(super) kv: FakeKv,
+    pub(super) responder: Option<Responder>,
+    pub(super) requests: Vec<Request>,
     jobs: BTreeMap<(String, u64), JobView<String>>,
 }
 
@@ -52,6 +70,9 @@ impl Default for State {
             progress: Vec::new(),
             log: Vec::new(),
             added: Vec::new(),
+            kv: FakeKv::default(),
+            responder: None,
+            requests: Vec::new(),
             jobs: BTreeMap::new(),
         }
     }
@@ -107,7 +128,7 @@ pub(super) fn install(state: Shared) -> Installed {
     Installed(CURRENT.replace(Some(state)))
 }
 
-fn with<T>(function: impl FnOnce(&mut State) -> T) -> T {
+pub(super) fn with<T>(function: impl FnOnce(&mut State) -> T) -> T {
     let state = CURRENT.with_borrow(Option::clone);
     let state = state.expect("no host: outside of wasm a plugin runs in `saggar_guest::testing::FakeHost`");
     function(&mut state.borrow_mut())
@@ -168,6 +189,18 @@ pub(crate) fn cancel(task: &str, id: u64) -> Result<(), Problem> {
             Ok(())
         }
     })
+}
+
+pub(crate) fn send(request: Request) -> Result<Response, Problem> {
+    let responder = with(|state| {
+        state.requests.push(request.clone());
+        state.responder.clone()
+    });
+    match responder {
+        // The host is not borrowed, because the test may look at it.
+        Some(Responder(respond)) => respond(&request),
+        None => Err(Problem::new("http-not-granted", "the test answers no requests: call `FakeHost::on_request`")),
+    }
 }
 
 fn unknown_job(task: &str, id: u64) -> Problem {

@@ -36,6 +36,22 @@ pub(crate) struct TenantAddress(
     pub(crate) String,
 );
 
+/// The decoded `{digest}` of a path.
+#[derive(IntoParams)]
+#[into_params(names("digest"), parameter_in = Path)]
+pub(crate) struct VersionAddress(
+    /// The digest that attempts have in `cost`, in hexadecimal.
+    pub(crate) String,
+);
+
+impl FromRequestParts<Service> for VersionAddress {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Refusal> {
+        Ok(Self(part(parts, service, "digest").await?))
+    }
+}
+
 impl FromRequestParts<Service> for TenantAddress {
     type Rejection = Refusal;
 

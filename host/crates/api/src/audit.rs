@@ -45,6 +45,8 @@ pub enum Action {
     ResumeTask,
     /// Reloaded an app, or the whole host.
     Reload,
+    /// Went back to the code of an earlier deployment.
+    Rollback,
     /// Removed the data of a tenant.
     RemoveTenant,
     /// Added, changed or removed tokens; done by a reload.
@@ -67,6 +69,7 @@ impl Action {
             Self::PauseTask => "tasks.pause",
             Self::ResumeTask => "tasks.resume",
             Self::Reload => "reload",
+            Self::Rollback => "rollback",
             Self::RemoveTenant => "tenants.remove",
             Self::ChangeTokens => "tokens.change",
             Self::ChangeTenant => "tenants.change",

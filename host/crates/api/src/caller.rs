@@ -36,6 +36,11 @@ impl Caller {
         self.grant.only_tenant().map(|_| tenant)
     }
 
+    /// Returns who the sender is, for records that its tenant sees.
+    pub(crate) fn author(&self) -> Arc<str> {
+        self.grant.name().cloned().unwrap_or_else(|| "client".into())
+    }
+
     /// Refuses a request with a lower role.
     pub(crate) fn require(&self, needed: Role) -> Result<(), Refusal> {
         if self.grant.role() >= needed {

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use saggar_definition::Task;
 use saggar_job::{JobId, Timestamp};
 use saggar_queue::{
-    Added, Change, Counts, EventId, Followed, Job, ListQuery, NewJob, Page, Rates, StoreError, TaskQueue,
+    Added, Change, Counts, DeploymentPage, EventId, Followed, Job, ListQuery, NewJob, Page, Rates, StoreError,
+    TaskQueue,
 };
 use saggar_tenant::Tenant;
 use saggar_wire::{self as wire, Code};
@@ -57,8 +58,21 @@ pub trait Jobs: Send + Sync + 'static {
     /// Returns one task.
     fn task(&self, task: &str) -> Result<KnownTask, Refusal>;
 
-    /// Reloads the app: all of it or nothing. Starts at once, and completes even if the future is dropped.
-    async fn reload(&self) -> Result<wire::Reloaded, Refusal>;
+    /// Reloads the app: all of it or nothing. `by` is who asks for it. Starts at once, and completes even if the future is
+    /// dropped.
+    async fn reload(&self, by: Arc<str>) -> Result<wire::Reloaded, Refusal>;
+
+    /// Goes back to the code of an earlier deployment, as a reload does: by default to the one before the running one.
+    async fn roll_back(&self, to: Option<u64>, by: Arc<str>) -> Result<wire::Reloaded, Refusal>;
+
+    /// Returns a page of the deployments, the newest first.
+    async fn deployments(&self, before: Option<u64>, limit: usize) -> Result<DeploymentPage, StoreError>;
+
+    /// Returns how many bytes the code with this digest has, if it is kept.
+    async fn version_size(&self, digest: &str) -> Result<Option<u64>, StoreError>;
+
+    /// Returns the code with this digest, if it is kept.
+    async fn version(&self, digest: &str) -> Result<Option<Arc<[u8]>>, StoreError>;
 
     /// Returns the state of reloads.
     fn reload_status(&self) -> wire::ReloadStatus;

@@ -4,8 +4,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use foldhash::HashMap;
 use http::Method;
@@ -68,16 +67,27 @@ impl Meters {
     }
 }
 
-/// Counts and times a request.
-pub(crate) async fn meter(State(requests): State<Requests>, request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let (route, method) = (request.extensions().get::<MatchedPath>().cloned(), name(request.method()));
-    let response = next.run(request).await;
-    let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
-    let meters = requests.of(route, method, response.status().as_u16());
-    meters.requests.increment(1);
-    meters.seconds.record(began.elapsed().as_secs_f64());
-    response
+/// A request that is being counted and timed.
+pub(crate) struct Metered {
+    began: Instant,
+    route: Option<MatchedPath>,
+    method: &'static str,
+}
+
+impl Metered {
+    /// Begins to time a request.
+    pub(crate) fn begin(request: &Request) -> Self {
+        let (route, method) = (request.extensions().get::<MatchedPath>().cloned(), name(request.method()));
+        Self { began: Instant::now(), route, method }
+    }
+
+    /// Counts it with its answer.
+    pub(crate) fn end(self, requests: &Requests, response: &Response) {
+        let route = self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+        let meters = requests.of(route, self.method, response.status().as_u16());
+        meters.requests.increment(1);
+        meters.seconds.record(self.began.elapsed().as_secs_f64());
+    }
 }
 
 /// Returns the label of a method. Clients can send any method, but the labels have to be few.

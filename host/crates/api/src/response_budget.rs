@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::Method;
@@ -143,11 +142,24 @@ fn shrunk(mut room: Arc<Room>, bytes: usize) -> Arc<Room> {
     room
 }
 
+/// What the answer of a request may use of the budget.
+pub(crate) struct Limit {
+    budget: ResponseBudget,
+    only_reads: bool,
+    connection: Option<Arc<ConnectionTenant>>,
+}
+
+impl Limit {
+    /// Returns the limit of the answer of `request`.
+    pub(crate) fn of(request: &Request, budget: &ResponseBudget) -> Self {
+        let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        let connection = request.extensions().get::<Arc<ConnectionTenant>>().cloned();
+        Self { budget: budget.clone(), only_reads, connection }
+    }
+}
+
 /// Reserves room for an answer until it is written, or refuses it. Streaming answers have no size and are not counted.
-pub(crate) async fn limit_responses(State(budget): State<ResponseBudget>, request: Request, next: Next) -> Response {
-    let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let connection = request.extensions().get::<Arc<ConnectionTenant>>().cloned();
-    let mut response = next.run(request).await;
+pub(crate) async fn limited(mut response: Response, limit: Limit) -> Response {
     if response.extensions().get::<IsBudgeted>().is_some() {
         return response;
     }
@@ -157,11 +169,11 @@ pub(crate) async fn limit_responses(State(budget): State<ResponseBudget>, reques
     let room = match made_in {
         Some(room) => shrunk(room, size),
         None => {
-            let tenant = connection.and_then(|connection| connection.tenant());
-            let (room, reserved) = budget.room_at_once(tenant.as_ref(), size);
+            let tenant = limit.connection.and_then(|connection| connection.tenant());
+            let (room, reserved) = limit.budget.room_at_once(tenant.as_ref(), size);
             // A change is reported even without room, because a refusal would be wrong.
             if let Err(refusal) = reserved
-                && only_reads
+                && limit.only_reads
             {
                 return refusal.into_response();
             }

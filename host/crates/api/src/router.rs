@@ -1,18 +1,19 @@
 //! The router: all routes, and the layers around them. It depends on the routes, which depend only on the service.
 
 use std::any::Any;
+use std::panic::AssertUnwindSafe;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use saggar_wire::Code;
-use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::metering::meter;
+use crate::metering::Metered;
 use crate::openapi;
 use crate::problem::{Refusal, documented};
-use crate::response_budget::limit_responses;
+use crate::response_budget::{Limit, limited};
 use crate::service::Service;
 
 /// Creates a router that answers requests with `service`.
@@ -21,20 +22,25 @@ pub(crate) fn router(service: &Service) -> Router {
     router
         .fallback(|| async { Refusal::plain(Code::UnknownRoute) })
         .with_state(service.clone())
-        .layer(middleware::from_fn_with_state(service.responses().clone(), limit_responses))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(document))
-        .layer(middleware::from_fn_with_state(service.requests().clone(), meter))
+        .layer(middleware::from_fn_with_state(service.clone(), around))
 }
 
-/// Adds the problem document to every error.
-async fn document(request: Request, next: Next) -> Response {
-    // As the client wrote it, so that the document contains nothing decoded.
-    let path = request.uri().path().to_owned();
-    documented(next.run(request).await, &path)
+/// Everything around the routes, in one layer: each layer moves the request and boxes a future, which costs as much as
+/// what these do. Every request is metered, every error has its problem document, panics are answered, and large answers
+/// wait for room.
+async fn around(State(service): State<Service>, request: Request, next: Next) -> Response {
+    let metered = Metered::begin(&request);
+    // The path as the client wrote it, so that the document contains nothing decoded.
+    let uri = request.uri().clone();
+    let limit = Limit::of(&request, service.responses());
+    let answer = async { limited(next.run(request).await, limit).await };
+    let response = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(panicked);
+    let response = documented(response, uri.path());
+    metered.end(service.requests(), &response);
+    response
 }
 
-fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let message = panic.downcast_ref::<&str>().copied().map(str::to_owned);
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
     tracing::error!(panic = message.as_deref().unwrap_or("no message"), "a request panicked");

@@ -3,6 +3,7 @@
 mod adding;
 mod attempts;
 mod audit;
+mod deployments;
 mod events;
 mod health;
 mod job;
@@ -10,6 +11,7 @@ mod listing;
 mod logs;
 mod me;
 mod metrics;
+mod record;
 mod reload;
 mod tasks;
 mod tenants;
@@ -31,6 +33,8 @@ pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
         .routes(routes!(job::redeliver_job))
         .routes(routes!(logs::get_logs))
         .routes(routes!(attempts::get_attempts))
+        .routes(routes!(record::get_record))
+        .routes(routes!(record::list_records))
         .routes(routes!(events::follow_one))
         .routes(routes!(events::follow_many))
         .routes(routes!(tasks::list_tasks))
@@ -38,6 +42,9 @@ pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
         .routes(routes!(tasks::pause_task))
         .routes(routes!(tasks::resume_task))
         .routes(routes!(reload::reload, reload::get_reload))
+        .routes(routes!(deployments::list_deployments))
+        .routes(routes!(deployments::roll_back))
+        .routes(routes!(deployments::get_version))
         .routes(routes!(me::get_me))
         .routes(routes!(audit::get_audit))
         .routes(routes!(tenants::list_tenants))

@@ -46,7 +46,7 @@ struct Inner {
     no_tenant: Arc<Tenant>,
     large_fingerprints: Arc<Semaphore>,
     requests: Requests,
-    metrics: OnceLock<Box<Render>>,
+    metrics: OnceLock<Arc<Render>>,
     stop: CancellationToken,
 }
 
@@ -75,7 +75,7 @@ impl Service {
     /// Sets the renderer of `GET /metrics`; without it, that route is unknown. Later calls have no effect.
     #[must_use]
     pub fn with_metrics(self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        let _ = self.0.metrics.set(Box::new(render));
+        let _ = self.0.metrics.set(Arc::new(render));
         self
     }
 
@@ -140,8 +140,8 @@ impl Service {
     }
 
     /// Returns the renderer of the metrics, if the host has a recorder.
-    pub(crate) fn metrics(&self) -> Option<&Render> {
-        self.0.metrics.get().map(|render| &**render)
+    pub(crate) fn metrics(&self) -> Option<Arc<Render>> {
+        self.0.metrics.get().cloned()
     }
 
     /// Returns the meters of requests.

@@ -44,8 +44,8 @@ pub trait Tenants: Send + Sync + 'static {
     /// [`Code::UnknownTenant`] if it is not configured and has no data, [`Code::TenantConfigured`] if it is configured.
     async fn remove(&self, tenant: &str) -> Result<TenantRemoval, Refusal>;
 
-    /// Reloads the configuration and all tenants. Starts at once, and completes even if the future is dropped.
-    async fn reload(&self) -> Result<wire::Reloaded, Refusal>;
+    /// Reloads the configuration and all tenants. `by` is who asks for it. Starts at once, and completes even if the future is dropped.
+    async fn reload(&self, by: Arc<str>) -> Result<wire::Reloaded, Refusal>;
 
     /// Returns the state of these reloads.
     fn reload_status(&self) -> wire::ReloadStatus;

@@ -14,7 +14,7 @@ pub enum Role {
     Read,
     /// May also add, cancel, retry and delete jobs.
     Write,
-    /// May also pause and resume tasks, reload the app and read the audit.
+    /// May also pause and resume tasks, reload the app, and read the audit and the records of attempts.
     Admin,
     /// May do so for every tenant, which each request names, and may also list and remove tenants and reload the whole
     /// host.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Url;
-use saggar_wire::{Attempts, Job, Jobs, ListQuery, Logs, Status};
+use saggar_wire::{Attempts, Job, Jobs, ListQuery, Logs, Records, RecordsQuery, Status};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -67,6 +67,23 @@ impl Client {
     pub async fn attempts(&self, task: &str, id: u64) -> Result<JsonBody<Attempts>, ClientError> {
         let url = self.job(task, id, Some("attempts"))?;
         self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
+    }
+
+    /// Returns a page of the records of attempts of a task, the last recorded first.
+    pub async fn records(&self, task: &str, query: &RecordsQuery) -> Result<JsonBody<Records>, ClientError> {
+        let url = self.host_url.join(&["v1", "tasks", task, "records"])?;
+        self.with_retries(async || self.send_json(self.http.get(url.clone()).query(query)).await).await
+    }
+
+    /// Returns the record of an attempt, or with `None` that of the last attempt which was recorded.
+    pub async fn record(&self, task: &str, id: u64, run: Option<u64>) -> Result<Vec<u8>, ClientError> {
+        let url = self.job(task, id, Some("record"))?;
+        let query: Vec<_> = run.map(|run| ("run", run)).into_iter().collect();
+        let record = async || {
+            let response = self.send(self.http.get(url.clone()).query(&query), "application/octet-stream").await?;
+            response.bytes().await.map_err(|error| ClientError::from_request(self.url(), &error))
+        };
+        Ok(self.with_retries(record).await?.into())
     }
 
     /// Cancels a job; returns it afterwards.

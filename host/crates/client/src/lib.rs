@@ -8,6 +8,7 @@ mod host_url;
 mod response;
 
 mod client;
+mod deployments;
 mod retry;
 
 mod add;

@@ -1,6 +1,6 @@
 //! Requests about tasks: listing, pausing, resuming and reloading.
 
-use reqwest::StatusCode;
+use reqwest::{RequestBuilder, StatusCode};
 use saggar_wire::{ReloadStatus, Reloaded, Task, Tasks};
 
 use crate::client::Client;
@@ -48,17 +48,19 @@ impl Client {
     /// Reloads the host's app, and waits for the end. A reload of an app with errors changes nothing, and is refused.
     pub async fn reload(&self) -> Result<ReloadAnswer, ClientError> {
         let url = self.host_url.join(&["v1", "reload"])?;
-        self.with_retries(async || {
-            let response = self.send(self.http.post(url.clone()), "application/json").await?;
-            let is_running = response.status() == StatusCode::ACCEPTED;
-            let text = response.text().await.map_err(|error| ClientError::from_request(self.url(), &error))?;
-            Ok(if is_running {
-                ReloadAnswer::Running(JsonBody::new(text))
-            } else {
-                ReloadAnswer::Reloaded(JsonBody::new(text))
-            })
+        self.with_retries(async || self.reload_answer(self.http.post(url.clone())).await).await
+    }
+
+    /// Sends a request that is answered as one for a reload is.
+    pub(crate) async fn reload_answer(&self, request: RequestBuilder) -> Result<ReloadAnswer, ClientError> {
+        let response = self.send(request, "application/json").await?;
+        let is_running = response.status() == StatusCode::ACCEPTED;
+        let text = response.text().await.map_err(|error| ClientError::from_request(self.url(), &error))?;
+        Ok(if is_running {
+            ReloadAnswer::Running(JsonBody::new(text))
+        } else {
+            ReloadAnswer::Reloaded(JsonBody::new(text))
         })
-        .await
     }
 
     /// Returns the state of reloads.

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use crate::key::Key;
 use crate::objects::{Event, RetentionPeriods, RetryDelay, Sandbox};
-use crate::value::{Bytes, Ignored, Integer, Keys, Processor, Seconds, Text};
+use crate::value::{Bytes, Digest, Ignored, Integer, Keys, Processor, Seconds, Text};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The keys of a task.
 pub(crate) const TASK: Keys = &[
     &PROCESS,
+    &DIGEST,
     &NAME,
     &WORKER_NUMS,
     &SIZE,
@@ -37,6 +38,14 @@ pub(crate) const PROCESS: Key<Processor> = Key::new(
 )
 .required()
 .or(&["processor", "handler", "run", "plugin"]);
+
+pub(crate) const DIGEST: Key<Digest> = Key::new(
+    "digest",
+    Digest,
+    "Pins the version of the code of `process`: the task runs the component or script with this digest, from its file or \
+     from the versions that the host keeps, until this key is changed.",
+)
+.or(&["sha256", "pin", "hash", "checksum"]);
 
 // The width of a table column.
 pub(crate) const NAME: Key<Text> =

@@ -3,9 +3,12 @@
 
 mod dirs;
 mod event;
+mod http;
+mod kv;
 mod retention;
 mod retry_delay;
 mod sandbox;
+mod tasks;
 
 pub(crate) use event::Event;
 pub(crate) use retention::RetentionPeriods;

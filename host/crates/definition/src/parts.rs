@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use saggar_grant::{Access, JobAccess, Method, OriginPattern, RecordPolicy, TaskPattern};
 use saggar_job::Reference;
 
 use crate::source::Located;
@@ -30,31 +31,66 @@ pub struct SandboxRequest {
     pub reuse: u32,
     /// The timeout of one call of an event handler.
     pub event_timeout: Duration,
-    /// Which jobs its guests may look up and cancel.
-    pub tasks: JobAccess,
-    /// Requested HTTP origins, such as `https://api.example.com`.
-    pub http: Vec<Located<String>>,
+    /// What its guests do with tasks.
+    pub tasks: TasksRequest,
+    /// Requests over HTTP; `None` for none.
+    pub http: Option<HttpRequest>,
+    /// Names of secrets that its requests carry.
+    pub secrets: Vec<Located<String>>,
+    /// Use of the key-value store; `None` for none.
+    pub kv: Option<Located<KvRequest>>,
     /// Requested environment variables.
     pub env: Vec<Located<String>>,
     /// Requested directories.
     pub dirs: Vec<Located<DirRequest>>,
+    /// Bytes of a directory for each attempt; `None` for no directory.
+    pub scratch: Option<Located<u64>>,
+    /// Which attempts are recorded.
+    pub record: RecordPolicy,
+    /// JSON pointers into the arguments whose values records do not keep.
+    pub mask: Vec<Located<String>>,
 }
 
-/// Which jobs the guests of a task may look up and cancel, besides the job that a call is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JobAccess {
-    /// Those that a job of the task added.
-    Added,
-    /// All jobs of its app.
-    All,
+/// What the guests of a task do with the tasks of its app.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TasksRequest {
+    /// The tasks that they add jobs to; `None` for every task.
+    pub add: Option<Vec<Located<TaskPattern>>>,
+    /// The jobs that they look up and cancel; `None` for the default.
+    pub jobs: Option<Located<JobAccess>>,
+}
+
+impl TasksRequest {
+    /// Returns the jobs that they look up and cancel.
+    pub fn jobs(&self) -> JobAccess {
+        self.jobs.as_ref().map_or(JobAccess::Added, |jobs| jobs.value)
+    }
+}
+
+/// The requests over HTTP that a task makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// Their origins; at least one.
+    pub origins: Vec<Located<OriginPattern>>,
+    /// Their methods; empty for all methods that the operator grants.
+    pub methods: Vec<Located<Method>>,
+}
+
+/// What a task does with the key-value store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KvRequest {
+    /// Whether it changes values.
+    pub access: Access,
+    /// The beginning of the keys that it uses; empty for all keys.
+    pub prefix: String,
 }
 
 /// A directory that a task requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirRequest {
-    /// The path in the task file; never empty, and without `..`.
-    pub path: String,
-    /// Whether files in it may be changed.
+    /// The name under which the operator grants it.
+    pub name: String,
+    /// Whether files in it are changed.
     pub write: bool,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged;
-use saggar_job::{Reference, RetryPolicy, Role};
+use saggar_job::{CodeFile, Reference, RetryPolicy, Role};
 
 use crate::diagnostic::{Diagnostic, Location};
 use crate::id::TaskId;
@@ -26,6 +26,9 @@ pub struct Task {
     pub name: String,
     /// The processor.
     pub process: Located<Reference>,
+    /// The digest of the version of the processor's code that the task runs, in hexadecimal, whatever its file has; `None`
+    /// for the file's.
+    pub digest: Option<Located<String>>,
     /// The event handlers.
     pub handlers: Handlers,
     /// How many jobs of this task may run at once.
@@ -63,6 +66,7 @@ pub(crate) fn resolve(id: Option<TaskId>, tree: &Value<'_>, reader: &mut Reader<
 impl Task {
     fn read(id: Option<TaskId>, raw: &RawObject<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         let process = raw.read(&keys::PROCESS, reader);
+        let digest = raw.read(&keys::DIGEST, reader);
         let name = raw.read(&keys::NAME, reader);
         let worker_nums = raw.read(&keys::WORKER_NUMS, reader);
         let size = raw.read(&keys::SIZE, reader);
@@ -82,6 +86,7 @@ impl Task {
             name: name.unwrap_or_else(|| id.to_string()),
             id,
             process: process?,
+            digest,
             handlers,
             worker_nums: u32::try_from(worker_nums).ok()?,
             size: u32::try_from(size).ok()?,
@@ -100,6 +105,7 @@ impl Task {
         let name = Some(self.name.clone()).filter(|name| *name != self.id.as_str());
         let entries = [
             keys::PROCESS.written(&Some(self.process.clone())),
+            keys::DIGEST.written(&self.digest),
             keys::NAME.written(&name),
             keys::WORKER_NUMS.written(&self.worker_nums.into()),
             keys::SIZE.written(&self.size.into()),
@@ -136,6 +142,12 @@ impl Task {
     /// Returns all plugin functions that the task names, in the order of a job's life.
     pub fn references(&self) -> impl Iterator<Item = (Role, &Located<Reference>)> {
         Role::ALL.into_iter().filter_map(|role| Some((role, self.reference(role)?)))
+    }
+
+    /// Returns the digest that the task pins for the code in `file`: that of its processor, in whatever role.
+    pub fn pinned(&self, file: &CodeFile) -> Option<&str> {
+        let digest = self.digest.as_ref().filter(|_| self.process.value.code == *file);
+        digest.map(|digest| digest.value.as_str())
     }
 
     /// Creates an error at the reference of `role`, or at the file if the task does not name one. `message` is a

@@ -4,20 +4,31 @@
 
 mod capability;
 mod choice;
+mod digest;
+mod form;
+mod list;
 mod number;
 mod object;
 mod quantity;
+mod record;
 mod reference;
 
 use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged;
 use schemars::{Schema, json_schema};
 
-pub(crate) use capability::{EnvNames, MAX_LIST_LEN, Origins, list_schema, read_list, written_list};
-pub(crate) use choice::{Bool, Choice, DirPath, Ignored, Text};
+pub(crate) use capability::{
+    ACCESS, ARGUMENT_POINTER, DIR_NAME, ENV_NAME, KEY_PREFIX, METHOD, ORIGIN, SECRET_NAME, TASK_PATTERN,
+};
+pub(crate) use choice::{Bool, Choice, Ignored, Text};
+pub(crate) use digest::Digest;
+pub(crate) use form::Form;
+pub(crate) use list::List;
 pub(crate) use number::{Fraction, Integer, Seconds};
 pub(crate) use object::{Keys, KnownKey, object_schema, written_object};
-pub(crate) use quantity::{Bytes, Period};
+pub use quantity::bytes_text;
+pub(crate) use quantity::{Bytes, OptionalBytes, Period};
+pub(crate) use record::Record;
 pub(crate) use reference::{Handler, Processor};
 
 use crate::problems::Problems;

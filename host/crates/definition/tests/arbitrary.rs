@@ -50,12 +50,12 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
         any::<f64>().prop_map(Into::into),
         any::<i64>().prop_map(Into::into),
         any::<String>().prop_map(Into::into),
-        "(\\$ENV\\.)?(SET|UNSET|plugins\\.[a-z./#]{0,8}|[0-9]{1,30}(s|MB|MiB|d)?)".prop_map(Into::into),
+        "(\\$ENV\\.)?(SET|UNSET|plugins\\.[a-z./#]{0,8}|[0-9]{1,30}(s|MB|MiB|d)?|read|write|all|off|GET|https://[a*.:]{0,6}|/0/[~01]{0,3})".prop_map(Into::into),
     ];
     leaf.prop_recursive(4, 64, 8, |inner| {
         let key = "process|name|worker_nums|size|timeout|attempts|attempt_after|event|sandbox|retention|delay|backoff|max|\
-                   jitter|next|add|success|error|progress|memory|reuse|event_timeout|tasks|http|env|dirs|path|write|\
-                   failure|[a-z]{1,9}";
+                   jitter|next|add|success|error|progress|memory|reuse|event_timeout|tasks|http|env|dirs|name|write|\
+                   failure|origins|methods|secrets|kv|access|prefix|scratch|record|mask|jobs|[a-z]{1,9}";
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
             prop::collection::btree_map(key, inner, 0..10)

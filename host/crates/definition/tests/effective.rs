@@ -23,6 +23,7 @@ fn keys() -> Map<String, Value> {
 fn full() -> Value {
     let mut full = json!({
         "process": "plugins.mail#send",
+        "digest": format!("sha256:{}", "0f".repeat(32)),
         "name": "Letters",
         "attempt_after": {"delay": 5, "backoff": "linear", "max": 60, "jitter": 0.5},
         "event": {
@@ -38,8 +39,13 @@ fn full() -> Value {
             "event_timeout": 3,
             "tasks": "all",
             "http": ["https://api.example.com"],
+            "secrets": ["stripe"],
+            "kv": "write",
             "env": ["LANG"],
-            "dirs": ["in", {"path": "out", "write": true}],
+            "dirs": ["in", {"name": "out", "write": true}],
+            "scratch": "16MiB",
+            "record": 0.25,
+            "mask": ["/0/password"],
         },
         "retention": {"success": "90m", "failure": "24h"},
     });
@@ -68,12 +74,27 @@ fn a_definition_without_defaults_is_its_own_effective_definition() {
 }
 
 #[test]
+fn requests_as_objects_are_their_own_effective_definition() {
+    for sandbox in [
+        json!({"http": {"origins": ["https://*.example.com"], "methods": ["GET", "POST"]}}),
+        json!({"kv": {"access": "read", "prefix": "mail/"}}),
+        json!({"tasks": {"add": ["mail.*", "x"], "jobs": "all"}}),
+        json!({"tasks": {"add": [], "jobs": "added"}}),
+        json!({"record": "off"}),
+    ] {
+        let effective = task(&json!({"process": "plugins.x", "sandbox": sandbox})).effective_definition();
+        let (key, value) = sandbox.as_object().and_then(|object| object.iter().next()).expect("one request");
+        assert_eq!(&effective["sandbox"][key], value);
+    }
+}
+
+#[test]
 fn defaults_are_filled_in_and_load_to_the_same_task() {
     let effective = task(&json!({"process": "plugins.mail", "keep_bytes": 1_048_577})).effective_definition();
     let mut expected = json!({
         "process": "plugins.mail",
         "attempt_after": {"delay": 200, "backoff": "fixed", "max": saggar_job::RetryPolicy::LONGEST_DELAY_MS, "jitter": 0.0},
-        "sandbox": {"memory": "64MiB", "reuse": 10_000, "event_timeout": 10, "tasks": "added"},
+        "sandbox": {"memory": "64MiB", "reuse": 10_000, "event_timeout": 10, "tasks": "added", "record": "failures"},
         "retention": {"success": "24h", "failure": "7d"},
         "keep_bytes": "1048577B",
     });

@@ -27,10 +27,13 @@ pub use rates::{Counters, Rate, Rates};
 pub use saggar_store::{
     AddError, Added, AttemptRecord, Attempts, AuditEntry, AuditLimits, AuditPage, AuditQuery, AuditSize, BadCursor,
     CallbackBackoff, CallbackKind, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallback,
-    ClaimedCallbacks, ClaimedJob, Cost, Counts, Cursor, Delivery, End, EndResult, Finish, Finished, Hint, History, Job,
-    JobCallback, JobLog, KeyOwner, KeyReuse, Lane, ListOrder, ListQuery, ListedJob, LogBudget, LogLine, MemoryStore,
-    NewJob, NextDue, Observer, Origin, Page, Peek, Progress, Pruned, Retention, Rules, SettledUnwanted, Store,
-    StoreError, StoreEvent, StoreHealth, TaskStore, TenantLevels,
+    ClaimedCallbacks, ClaimedJob, Cost, Counts, Cursor, Delivery, DeployedCode, Deployment, DeploymentCause,
+    DeploymentPage, DeploymentQuery, DeploymentStore, End, EndResult, Finish, Finished, Hint, History, Job,
+    JobCallback, JobLog, KeyOwner, KeyReuse, KvAnswer, KvChange, KvEntry, KvError, KvKeys, KvLimits, KvOperation,
+    KvRefusal, KvStore, KvUsage, Lane, ListOrder, ListQuery, ListedJob, ListedRecording, LogBudget, LogLine,
+    MemoryStore, NewJob, NextDue, Observer, Origin, Page, Peek, Progress, Pruned, Recording, RecordingCounts,
+    RecordingLimits, Retention, Rules, SettledUnwanted, Store, StoreError, StoreEvent, StoreHealth, TaskStore,
+    TenantLevels, Version,
 };
 pub use task_queue::{Callback, CancelSignal, Claim, LogTail, Running, SettledCallbacks, TaskQueue};
 pub use totals::Totals;

@@ -177,7 +177,8 @@ impl Queue {
             None => query,
             // Before the store searches: the progress of an attempt that ends meanwhile is in the store.
             Some(text) => {
-                searching = ListQuery { live: self.matching_progress(query, text).into(), ..query.clone() };
+                let live = self.matching_progress(query, text).into();
+                searching = ListQuery { live, now: self.clock().now(), ..query.clone() };
                 &searching
             }
         };

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use metrics::Histogram;
-use saggar_job::{JobId, State, TaskKey, Timestamp};
+use saggar_job::{JobId, Run, State, TaskKey, Timestamp};
 
 use crate::meters::{self, Measured, Sums};
 use crate::waiters::Waiter;
 use crate::{
-    CallbackNumber, Counters, Counts, History, Job, Lane, ListedJob, LogLine, Peek, Pruned, Rules, StoreError,
-    TaskStore, WaitError,
+    CallbackNumber, Counters, Counts, History, Job, Lane, ListedJob, ListedRecording, LogLine, Peek, Pruned, Recording,
+    Rules, StoreError, TaskStore, WaitError,
 };
 
 mod abandoned;
@@ -145,6 +145,21 @@ impl TaskQueue {
     /// Returns a job's log, oldest line first; its last line says what was dropped. `None` for an unknown job.
     pub async fn logs(&self, id: JobId) -> Result<Option<Vec<LogLine>>, StoreError> {
         Ok(self.history(id).await?.map(|history| history.log))
+    }
+
+    /// Stores the recording of an attempt ([`TaskStore::keep_recording`]).
+    pub async fn keep_recording(&self, id: JobId, run: Run, bytes: Arc<[u8]>) -> Result<(), StoreError> {
+        self.store.keep_recording(id, run, bytes).await
+    }
+
+    /// Returns the recording of an attempt, or with `None` that of the last attempt of the job which has one.
+    pub async fn recording(&self, id: JobId, run: Option<Run>) -> Result<Option<Recording>, StoreError> {
+        self.store.recording(id, run).await
+    }
+
+    /// Returns a page of the recordings of the task, the last stored first ([`TaskStore::recordings`]).
+    pub async fn recordings(&self, before: Option<u64>, most: usize) -> Result<Vec<ListedRecording>, StoreError> {
+        self.store.recordings(before, most).await
     }
 
     /// Removes ended jobs whose retention is over, with as much work as `most` of them take ([`TaskStore::prune`]).

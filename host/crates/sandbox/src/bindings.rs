@@ -7,6 +7,8 @@ mod generated {
         path: "../../../wit",
         world: "imports",
         imports: {
+            "saggar:task/http": async | trappable,
+            "saggar:task/kv": async | trappable,
             "saggar:task/tasks": async | trappable,
             default: trappable,
         },
@@ -14,4 +16,4 @@ mod generated {
     });
 }
 
-pub(crate) use generated::saggar::task::{context, log, progress, tasks, types};
+pub(crate) use generated::saggar::task::{context, http, kv, log, progress, tasks, types};

@@ -144,6 +144,8 @@ pub struct Report {
     pub instantiation: Duration,
     /// The interfaces of the contract that the guest called.
     pub used_imports: UsedImports,
+    /// A hash of the instance's memories after the call, if [it was asked for](crate::Sandbox::hash_memory).
+    pub memory_hash: Option<u64>,
 }
 
 impl Report {
@@ -157,6 +159,7 @@ impl Report {
             fresh: true,
             instantiation: Duration::ZERO,
             used_imports: UsedImports::default(),
+            memory_hash: None,
         }
     }
 }

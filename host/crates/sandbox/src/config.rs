@@ -16,6 +16,9 @@ pub(crate) fn base_config() -> Config {
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES))
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
+        // A NaN has many representations, and which one an operation makes depends on the processor. A recorded call gives
+        // the same results on every machine.
+        .cranelift_nan_canonicalization(true)
         .wasm_tail_call(true)
         .wasm_custom_page_sizes(false)
         .wasm_wide_arithmetic(false)

@@ -19,7 +19,7 @@ const COMPATIBLE_PREFIX: &str = "0.1.";
 /// What the script runner may import in addition, and no plugin.
 pub(crate) const SCRIPT_SOURCE: &str = "saggar:script/source@0.1.0";
 
-const INTERFACES: [&str; 5] = ["types", "context", "progress", "log", "tasks"];
+const INTERFACES: [&str; 7] = ["types", "context", "progress", "log", "tasks", "kv", "http"];
 
 /// The WASI interfaces that are linked: all of 0.2, so that ordinary guests load. What is allowed is checked at each
 /// call.
@@ -230,6 +230,17 @@ mod tests {
             ["saggar:task/tasks@0.1.0", "saggar:task/context@0.1.7", "wasi:io/poll@0.2.0", "wasi:http/types@0.2.9"]
         {
             assert_eq!(import_problem(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_import_of_the_contract_is_known() {
+        let world = include_str!("../../../../wit/imports.wit");
+        let imports: Vec<_> = world.lines().filter_map(|line| line.trim().strip_prefix("import ")).collect();
+        assert!(imports.len() > 1, "{world}");
+        for import in imports {
+            let name = format!("{PACKAGE}/{}@{VERSION}", import.trim_end_matches(';'));
+            assert_eq!(import_problem(&name), None);
         }
     }
 

@@ -4,7 +4,8 @@ mod trap;
 
 use saggar_job::{Failure, FailureKind, Problem};
 
-use crate::guest::{Guest, Stop};
+use crate::guest::Guest;
+use crate::observation::Stop;
 use crate::output::OutputTail;
 use crate::text::{cut, escaped_lines};
 use crate::{Answer, CallError};

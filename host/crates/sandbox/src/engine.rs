@@ -58,6 +58,8 @@ pub struct EngineOptions {
     /// Whether there are guests of several tenants, who do not trust each other: they see clocks of whole milliseconds only, and
     /// their stacks are zeroed after use.
     pub several_tenants: bool,
+    /// Whether sandboxes can [report hashes of memories](crate::Sandbox::hash_memory). It makes traps slower.
+    pub hashes_memories: bool,
     /// How often computing guests are interrupted, to check their deadline and to let others run.
     pub tick: Duration,
 }
@@ -76,6 +78,7 @@ impl Default for EngineOptions {
             script_runner: None,
             type_stripper: None,
             several_tenants: false,
+            hashes_memories: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             // Guests stop within a few ticks. Shorter ticks cost more, and did not stop guests sooner on a busy
             // machine.
@@ -118,6 +121,7 @@ pub(crate) struct Inner {
     /// Limits how many compilations run at the same time.
     pub(crate) compiling: LoadLimit,
     pub(crate) has_several_tenants: bool,
+    pub(crate) hashes_memories: bool,
     allocator: Allocator,
     max_memory: u64,
 }
@@ -148,6 +152,7 @@ impl Engine {
             sandboxes: options.sandboxes,
             max_memory: options.max_memory,
             zeroes_stacks: options.several_tenants,
+            dumps_memories: options.hashes_memories,
         };
         let (plugins, allocator) = Runtime::of_plugins(size, options.allocator).map_err(configuration)?;
         let script_runner = options.script_runner.map(|bytes| OwnComponent::new("script-runner", bytes));
@@ -172,6 +177,7 @@ impl Engine {
             reading: LoadLimit::new(parallelism),
             compiling: LoadLimit::new(parallelism),
             has_several_tenants: options.several_tenants,
+            hashes_memories: options.hashes_memories,
             allocator,
             max_memory: options.max_memory,
         });
@@ -233,6 +239,7 @@ impl Inner {
                 sandboxes: self.capacity.total,
                 max_memory: self.max_memory,
                 zeroes_stacks: self.has_several_tenants,
+                dumps_memories: self.hashes_memories,
             };
             let runtime = Runtime::of_own_components(size, self.allocator, &self.plugins);
             let runtime = runtime.map_err(|error| format!("{error:#}"))?;

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use saggar_job::LogSource;
 use wasmtime::component::{HasData, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use crate::coarse_clock::{CoarseMonotonicClock, CoarseWallClock};
+use crate::file_resources::FileStreams;
 use crate::http_context::{self, DenyHttp};
 use crate::limiter::Limiter;
+use crate::observation::Stop;
 use crate::output::{Output, Stream};
-use crate::resources::{self, MAX_RESOURCES, Usage};
+use crate::resources::{self, HeldBytes, MAX_RESOURCES, Usage};
 use crate::script::ScriptAccess;
 use crate::turn::Slices;
 use crate::used_imports::{Import, UsedImports};
@@ -34,9 +36,12 @@ pub(crate) struct Guest {
     pub(crate) slices: Slices,
     pub(crate) current: Option<Current>,
     pub(crate) script: ScriptAccess,
+    pub(crate) file_streams: FileStreams,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     deny_http: DenyHttp,
+    /// Bytes of responses that it has got.
+    pub(crate) held: HeldBytes,
     table: ResourceTable,
 }
 
@@ -50,6 +55,14 @@ pub(crate) struct Current {
     pub(crate) stopped: Option<Stop>,
     /// Calls of the `tasks` interface so far.
     pub(crate) task_calls: u32,
+    /// Calls of the `kv` interface so far.
+    pub(crate) kv_calls: u32,
+    /// Exchanges over HTTP so far.
+    pub(crate) http_calls: u32,
+    /// Maximum bytes of a body of the exchange that begins.
+    pub(crate) max_http_body: usize,
+    /// Growths of memories, tables and resources that were asked for so far.
+    pub(crate) growths: u64,
     /// The interfaces that were called so far.
     pub(crate) used_imports: UsedImports,
 }
@@ -57,15 +70,27 @@ pub(crate) struct Current {
 impl Current {
     pub(crate) fn new(job: JobContext, services: Arc<dyn Services>, deadline: Instant, timeout: Duration) -> Self {
         let used_imports = UsedImports::default();
-        Self { job, services, deadline, timeout, stopped: None, task_calls: 0, used_imports }
+        let (task_calls, kv_calls, http_calls, max_http_body, growths) = (0, 0, 0, 0, 0);
+        let stopped = None;
+        Self {
+            job,
+            services,
+            deadline,
+            timeout,
+            stopped,
+            task_calls,
+            kv_calls,
+            http_calls,
+            max_http_body,
+            growths,
+            used_imports,
+        }
     }
-}
 
-/// Why the host stopped a guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stop {
-    Timeout,
-    Cancelled,
+    /// Returns how long the call may take from now on.
+    pub(crate) fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
 }
 
 impl Guest {
@@ -74,7 +99,8 @@ impl Guest {
         let stream = |source| Stream { output: output.clone(), source };
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
-        // The guest inherits nothing: no directories, environment, arguments, network or name lookups.
+        // The guest inherits nothing: no arguments, network or name lookups. Its variables and files are those of the
+        // call's services.
         let mut wasi = WasiCtx::builder();
         if has_coarse_clocks {
             wasi.wall_clock(CoarseWallClock::default()).monotonic_clock(CoarseMonotonicClock::default());
@@ -93,9 +119,11 @@ impl Guest {
             slices,
             current: None,
             script,
+            file_streams: FileStreams::default(),
             wasi,
             http: http_context::context(),
             deny_http: DenyHttp,
+            held: HeldBytes::default(),
             table,
         }
     }
@@ -105,9 +133,20 @@ impl Guest {
     /// after it.
     pub(crate) fn current(&mut self, import: Import) -> wasmtime::Result<&mut Current> {
         let current = self.continued().current.as_mut();
-        let current = current.ok_or_else(|| wasmtime::Error::msg("the guest runs outside of a call"))?;
+        let current = current.ok_or_else(outside_of_a_call)?;
         current.used_imports.insert(import);
         Ok(current)
+    }
+
+    /// Returns the services of the running call.
+    pub(crate) fn services(&self) -> wasmtime::Result<Arc<dyn Services>> {
+        let current = self.current.as_ref().ok_or_else(outside_of_a_call)?;
+        Ok(Arc::clone(&current.services))
+    }
+
+    /// Returns the guest's resources.
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
     }
 
     /// Clears the last refusal of memory, because the guest has continued after it.
@@ -117,16 +156,27 @@ impl Guest {
     }
 
     /// Counts the guest's resources as part of its memory. Fails if they exceed the limit.
-    pub(crate) fn count_resources(&mut self) -> Result<Usage, ResourcesTooLarge> {
-        let usage = resources::usage(&mut self.table);
-        if self.limiter.set_resource_bytes(usage.bytes) { Ok(usage) } else { Err(ResourcesTooLarge) }
+    pub(crate) fn count_resources(&mut self) -> wasmtime::Result<Usage> {
+        let usage = self.usage();
+        if self.grow(|limiter| Ok(limiter.set_resource_bytes(usage.bytes)))? {
+            Ok(usage)
+        } else {
+            Err(ResourcesTooLarge.into())
+        }
+    }
+
+    /// Returns what the guest's resources take now.
+    pub(crate) fn usage(&mut self) -> Usage {
+        let exchange_bytes = http_context::exchange_bytes(self.limiter.max_bytes());
+        let (usage, held) = (resources::usage(&mut self.table, &self.file_streams, exchange_bytes), self.held.bytes());
+        Usage { bytes: usage.bytes + held, holds_data: usage.holds_data || held > 0, ..usage }
     }
 
     /// Returns why the guest must be stopped now; `None` if it may continue.
     pub(crate) fn stop_due(&mut self) -> Option<Stop> {
         let current = self.current.as_mut()?;
         let stop = if current.services.is_cancelled() {
-            Stop::Cancelled
+            current.services.stop()
         } else if Instant::now() >= current.deadline {
             Stop::Timeout
         } else {
@@ -137,6 +187,10 @@ impl Guest {
     }
 }
 
+fn outside_of_a_call() -> wasmtime::Error {
+    wasmtime::Error::msg("the guest runs outside of a call")
+}
+
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
@@ -145,7 +199,11 @@ impl WasiView for Guest {
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.deny_http }
+        let hooks: &mut dyn WasiHttpHooks = match &mut self.current {
+            Some(current) => current,
+            None => &mut self.deny_http,
+        };
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks }
     }
 }
 

@@ -1,18 +1,26 @@
-//! Outgoing HTTP. Guests may import it, and JavaScript guests always do; every request is denied, because there are no
-//! grants for it yet.
+//! Outgoing HTTP. Guests may import it, and JavaScript guests always do; the call's services decide what they may reach
+//! ([`crate::http_hooks`]).
 //!
 //! A request that is never sent still stores the text that the guest passed. So the functions that pass text to the
-//! host are replaced by functions that limit and count it.
+//! host are replaced by functions that limit and count it, and so are those by which requests go out and responses come in.
 
+use saggar_job::LogSource;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, LinkerInstance, Resource};
-use wasmtime_wasi_http::p2::HeaderError;
-use wasmtime_wasi_http::p2::bindings::http::types::{self, HostFields as _, HostOutgoingRequest as _, Method, Scheme};
+use wasmtime_wasi::p2::DynOutputStream;
+use wasmtime_wasi_http::p2::bindings::http::outgoing_handler::Host as _;
+use wasmtime_wasi_http::p2::bindings::http::types::{
+    self, ErrorCode, HostFields as _, HostOutgoingRequest as _, Method, Scheme,
+};
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
-use wasmtime_wasi_http::p2::types::{HostOutgoingRequest, HostOutgoingResponse};
-use wasmtime_wasi_http::{FieldMap, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_http::p2::types::{
+    HostFutureIncomingResponse, HostIncomingResponse, HostOutgoingRequest, HostOutgoingResponse,
+};
+use wasmtime_wasi_http::p2::{HeaderError, HttpError};
+use wasmtime_wasi_http::{FieldMap, RequestOptions, WasiHttpCtxView, WasiHttpView};
 
 use crate::guest::Guest;
+use crate::http_body::BodyOutput;
 
 /// Maximum bytes of a method that is not a standard one.
 const MAX_METHOD: usize = 256;
@@ -29,6 +37,9 @@ const MAX_PATH: usize = 8 << 10;
 /// The interface whose functions are replaced, with the version that the library links.
 const TYPES: &str = "wasi:http/types@0.2.12";
 
+/// The interface that sends requests.
+const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
+
 /// Links `wasi:http`.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
@@ -37,6 +48,8 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     link_fields(&mut types)?;
     link_texts(&mut types)?;
     link_bodies(&mut types)?;
+    link_responses(&mut types)?;
+    link_handler(&mut linker.instance(HANDLER)?)?;
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -107,7 +120,63 @@ fn link_bodies(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
         |mut store: StoreContextMut<'_, Guest>, (response,): (Resource<HostOutgoingResponse>,)| {
             counting::<Body>(&mut store, |mut http| types::HostOutgoingResponse::body(&mut http, response))
         },
+    )?;
+    types.func_wrap(
+        "[method]outgoing-body.write",
+        |mut store: StoreContextMut<'_, Guest>, (body,): (Resource<HostOutgoingBody>,)| {
+            counting::<Result<Resource<DynOutputStream>, ()>>(&mut store, |http| {
+                let Some(stream) = http.table.get_mut(&body)?.take_output_stream() else { return Ok(Err(())) };
+                let stream: DynOutputStream = Box::new(BodyOutput::new(stream));
+                Ok(Ok(http.table.push_child(stream, &body)?))
+            })
+        },
     )
+}
+
+fn link_responses(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    type IncomingResult = Option<Result<Result<Resource<HostIncomingResponse>, ErrorCode>, ()>>;
+    types.func_wrap(
+        "[method]future-incoming-response.get",
+        |mut store: StoreContextMut<'_, Guest>, (future,): (Resource<HostFutureIncomingResponse>,)| {
+            store.data_mut().hold_response(&future)?;
+            counting::<IncomingResult>(&mut store, |mut http| types::HostFutureIncomingResponse::get(&mut http, future))
+        },
+    )
+}
+
+fn link_handler(handler: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    type HandleOptions = Option<Resource<RequestOptions>>;
+    handler.func_wrap(
+        "handle",
+        |mut store: StoreContextMut<'_, Guest>, (request, options): (Resource<HostOutgoingRequest>, HandleOptions)| {
+            let begun = store.data_mut().begin_exchange()?;
+            if let Err(refused) = &begun {
+                // The guest gets a code without a text.
+                store.data().services()?.log(LogSource::Host, &format!("HTTP: {refused}"));
+            }
+            counting(&mut store, |mut http| {
+                // The library reads the options and leaves them in the table.
+                let options_rep = options.as_ref().map(Resource::rep);
+                let sent = if begun.is_ok() {
+                    handle_result(http.handle(request, options))?
+                } else {
+                    http.table.delete(request)?;
+                    Err(ErrorCode::ConnectionLimitReached)
+                };
+                if let Some(rep) = options_rep {
+                    http.table.delete(Resource::<RequestOptions>::new_own(rep))?;
+                }
+                Ok(sent)
+            })
+        },
+    )
+}
+
+fn handle_result<T>(result: Result<T, HttpError>) -> wasmtime::Result<Result<T, ErrorCode>> {
+    match result {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(error) => error.downcast().map(Err),
+    }
 }
 
 /// Calls the library, then counts the guest's resources. Exceeding the memory limit is a trap.

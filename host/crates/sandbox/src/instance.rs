@@ -1,5 +1,7 @@
 //! An instance in its store: creating it, and calling its roles.
 
+mod memory_hash;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -63,7 +65,7 @@ impl LiveInstance {
         let limiter = Limiter::new(max_memory, plugin.engine.memory_total.clone(), tenant);
         let guest = Guest::new(limiter, slices, script, plugin.engine.has_several_tenants);
         let mut store = Store::new(plugin.pre.engine(), guest);
-        store.limiter(|guest| &mut guest.limiter);
+        store.limiter(|guest| guest);
         store.set_hostcall_fuel(MAX_TRANSFER);
         store.set_max_component_handles(MAX_HANDLES);
         store.epoch_deadline_callback(|mut store| match store.data_mut().stop_due() {

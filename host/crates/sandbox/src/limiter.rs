@@ -122,6 +122,16 @@ impl Limiter {
         self.refusal = None;
     }
 
+    /// Returns whether the last growth was refused because of the tenant's quota.
+    pub(crate) fn is_refused_by_quota(&self) -> bool {
+        matches!(self.refusal, Some(Refusal { why: Refused::Quota { .. }, .. }))
+    }
+
+    /// Notes a refusal in a replay, whose reason is not known any more.
+    pub(crate) fn refuse(&mut self) {
+        self.allow(false, Refused::System);
+    }
+
     /// Sets the bytes of the guest's resources; returns whether they are allowed.
     pub(crate) fn set_resource_bytes(&mut self, bytes: usize) -> bool {
         let (before, level) = (self.bytes(), Arc::clone(self.tenant.level(Quota::Memory)));

@@ -27,6 +27,8 @@ pub(crate) struct PoolOptions {
     pub(crate) sandboxes: u32,
     pub(crate) max_memory: u64,
     pub(crate) zeroes_stacks: bool,
+    /// Whether traps show the memories of their instances.
+    pub(crate) dumps_memories: bool,
 }
 
 impl Runtime {
@@ -71,7 +73,7 @@ impl Runtime {
 
 fn config(options: PoolOptions) -> wasmtime::Config {
     let mut config = base_config();
-    config.async_stack_zeroing(options.zeroes_stacks);
+    config.async_stack_zeroing(options.zeroes_stacks).coredump_on_trap(options.dumps_memories);
     config
 }
 
@@ -100,5 +102,7 @@ fn link(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
     bindings::progress::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
     bindings::log::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
     bindings::tasks::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
+    bindings::kv::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
+    bindings::http::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
     Ok(linker)
 }

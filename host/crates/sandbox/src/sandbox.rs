@@ -13,8 +13,9 @@ use saggar_job::{Failure, FailureKind, Problem};
 use saggar_tenant::Flow;
 
 use crate::ending::{FinishedCall, classify};
-use crate::guest::{Current, Stop};
+use crate::guest::Current;
 use crate::instance::LiveInstance;
+use crate::observation::Stop;
 use crate::plugin::Loaded;
 use crate::script::ScriptAccess;
 use crate::slice::Slice;
@@ -39,6 +40,7 @@ pub struct Sandbox {
     flow: Flow,
     call_deadline: Arc<CallDeadline>,
     warm: Arc<WarmInstance>,
+    hashes_memory: bool,
 }
 
 impl Sandbox {
@@ -47,7 +49,13 @@ impl Sandbox {
     pub fn new(plugin: Plugin, limits: Limits, flow: Flow) -> Self {
         let call_deadline = plugin.0.engine.ticker.register();
         let warm = WarmInstance::of(flow.tenant());
-        Self { plugin, limits, flow, call_deadline, warm }
+        Self { plugin, limits, flow, call_deadline, warm, hashes_memory: false }
+    }
+
+    /// Makes each further call report a hash of the instance's memories, which then serves no other call. Does nothing if the
+    /// engine was started without [`EngineOptions::hashes_memories`](crate::EngineOptions::hashes_memories).
+    pub fn hash_memory(&mut self) {
+        self.hashes_memory = self.plugin.0.engine.hashes_memories;
     }
 
     /// Returns the plugin of this sandbox.
@@ -58,6 +66,11 @@ impl Sandbox {
     /// Drops the instance, if there is one, and releases its memory and capacity.
     pub fn retire(&mut self) {
         drop(self.warm.take());
+    }
+
+    /// Returns whether it has an instance, which the next call uses unless it is given up before.
+    pub fn is_warm(&self) -> bool {
+        self.warm.is_occupied()
     }
 
     /// Drops the instance if other sandboxes may need its capacity. Call it between two calls.
@@ -112,7 +125,8 @@ impl Sandbox {
             drive(run, turns, &*services, deadline, called).await
         };
         drop(active_call);
-        self.finish(live, result, time, fresh)
+        let memory_hash = if self.hashes_memory { hash_memory(&mut live, &self.plugin, &result).await } else { None };
+        Report { memory_hash, ..self.finish(live, result, time, fresh) }
     }
 
     fn finish(
@@ -133,10 +147,11 @@ impl Sandbox {
         let reusable = live.is_reusable();
         let peak_memory = live.store.data().limiter.peak_bytes();
         live.served += 1;
-        if answered && reusable && live.served < self.limits.reuse {
+        if answered && reusable && live.served < self.limits.reuse && !self.hashes_memory {
             self.warm.keep(live, time.ended);
         }
-        Report { result, cpu: time.cpu, took: time.took, peak_memory, fresh, instantiation, used_imports }
+        let (cpu, took, memory_hash) = (time.cpu, time.took, None);
+        Report { result, cpu, took, peak_memory, fresh, instantiation, used_imports, memory_hash }
     }
 }
 
@@ -156,6 +171,20 @@ async fn fresh_instance(
 ) -> Result<LiveInstance, CallError> {
     let script = plugin.0.script.clone().map_or(ScriptAccess::None, ScriptAccess::Running);
     new_instance(&plugin.0, limits, flow, timeout, script).await
+}
+
+/// Returns the hash of the memories of an instance whose call has ended like this.
+async fn hash_memory(
+    live: &mut LiveInstance,
+    plugin: &Plugin,
+    result: &Result<wasmtime::Result<Result<Answer, Failure>>, Stop>,
+) -> Option<u64> {
+    match result {
+        // Boxed, because few calls need it.
+        Ok(ended) => Box::pin(live.memory_hash(plugin, ended.as_ref().err())).await,
+        // A guest that was stopped in the host may be in the middle of a call to it.
+        Err(_) => None,
+    }
 }
 
 /// Makes `current` the running call of an instance.
@@ -226,7 +255,7 @@ async fn guard<T>(call: impl Future<Output = T>, services: &dyn Services, deadli
     tokio::select! {
         biased;
         result = &mut call => Ok(result),
-        () = services.cancelled() => Err(Stop::Cancelled),
+        () = services.cancelled() => Err(services.stop()),
         () = tokio::time::sleep_until(deadline.into()) => Err(Stop::Timeout),
     }
 }

@@ -2,8 +2,13 @@
 //! none has [`RefusingServices`].
 
 use async_trait::async_trait;
+use saggar_files::{FileAnswer, FileError, FileHandle, FileOperation, FileRoot};
+use saggar_http_client::{HttpError, HttpRequest, HttpResponse};
 use saggar_job::{JobId, LogSource, Problem, Status};
+use saggar_kv::{KvAnswer, KvOperation};
 use tokio::sync::watch;
+
+use crate::observation::{Observation, Observed, Replayed, Stop};
 
 /// A job as a guest sees it through `tasks.get`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +42,33 @@ pub trait Services: Send + Sync + 'static {
     /// Resolves when the job is cancelled; never for a job that cannot be cancelled.
     async fn cancelled(&self);
 
+    /// Returns why the guest is stopped if [`is_cancelled`](Self::is_cancelled): another reason than a cancellation if the
+    /// call is a replay of one that was stopped for that reason.
+    fn stop(&self) -> Stop {
+        Stop::Cancelled
+    }
+
+    /// Returns whether the call is a replay.
+    fn is_replay(&self) -> bool {
+        false
+    }
+
+    /// Returns what the guest of a replay observes; `None` if the call is no replay. Called on the guest's stack.
+    fn replayed(&self, what: Observation) -> Option<Replayed> {
+        let _ = what;
+        None
+    }
+
+    /// Notes that the guest waits for an observation, which follows unless the guest is stopped meanwhile.
+    fn waits_for(&self, what: Observation) {
+        let _ = what;
+    }
+
+    /// Notes what the guest observed.
+    fn observed(&self, what: Observation, observed: &Observed) {
+        let _ = (what, observed);
+    }
+
     /// Adds a job to a task of the same tenant. `args` is any text; the implementation checks it.
     async fn add(&self, task: &str, args: String, delay_ms: u64) -> Result<JobId, Problem>;
 
@@ -48,6 +80,39 @@ pub trait Services: Send + Sync + 'static {
 
     /// Cancels a job of the same tenant.
     async fn cancel(&self, task: &str, id: JobId) -> Result<(), Problem>;
+
+    /// Performs an operation on the tenant's key-value store. The implementation checks it, and whether it is granted.
+    async fn kv(&self, operation: KvOperation) -> Result<KvAnswer, Problem> {
+        let _ = operation;
+        Err(Problem::new("not-granted", "this host grants no key-value store"))
+    }
+
+    /// Makes an exchange over HTTP. Dropping the future ends it. The implementation checks the request. By default, none is
+    /// granted.
+    async fn http(&self, _request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        Err(HttpError::not_granted("requests over HTTP are not granted here"))
+    }
+
+    /// Returns the environment variables of the guest, with their values.
+    fn env(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// Returns the directories that the guest finds when it starts. Their handles are the numbers of their places.
+    fn roots(&self) -> Vec<FileRoot> {
+        Vec::new()
+    }
+
+    /// Performs an operation on files. The implementation decides which files the guest may use, and bounds what it does.
+    async fn file(&self, operation: FileOperation) -> Result<FileAnswer, FileError> {
+        let _ = operation;
+        Err(FileError::NotGranted)
+    }
+
+    /// Notes that the guest does not use a file or directory any more, which it has opened in this call or an earlier one.
+    fn close_file(&self, handle: FileHandle) {
+        let _ = handle;
+    }
 }
 
 /// Services of a call that must not ask for anything: of the host's own components, of benchmarks and of tests. What the

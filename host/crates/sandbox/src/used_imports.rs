@@ -7,10 +7,13 @@ pub(crate) enum Import {
     Progress,
     Log,
     Tasks,
+    Kv,
+    /// `saggar:task/http`, or `wasi:http`.
+    Http,
 }
 
 impl Import {
-    const ALL: [Self; 4] = [Self::Context, Self::Progress, Self::Log, Self::Tasks];
+    const ALL: [Self; 6] = [Self::Context, Self::Progress, Self::Log, Self::Tasks, Self::Kv, Self::Http];
 
     fn name(self) -> &'static str {
         match self {
@@ -18,6 +21,8 @@ impl Import {
             Self::Progress => "progress",
             Self::Log => "log",
             Self::Tasks => "tasks",
+            Self::Kv => "kv",
+            Self::Http => "http",
         }
     }
 

@@ -26,6 +26,10 @@ impl WarmInstance {
         self.0.lock().take().map(|(live, _)| live)
     }
 
+    pub(crate) fn is_occupied(&self) -> bool {
+        self.0.lock().is_some()
+    }
+
     pub(crate) fn keep(&self, live: LiveInstance, now: Instant) {
         *self.0.lock() = Some((live, now));
     }

@@ -33,6 +33,8 @@ contract![
     "progress.wit",
     "log.wit",
     "tasks.wit",
+    "kv.wit",
+    "http.wit",
     "imports.wit",
     "id-source.wit",
     "add-handler.wit",
@@ -113,7 +115,7 @@ mod tests {
                 continue;
             };
             assert_eq!(resolve.worlds[*world].exports.len(), roles.len());
-            assert_eq!(resolve.worlds[*world].imports.len(), 5, "the imports and their types");
+            assert_eq!(resolve.worlds[*world].imports.len(), 7, "the imports and their types");
         }
     }
 }

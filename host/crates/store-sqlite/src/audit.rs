@@ -12,7 +12,7 @@ use super::number::{from_i64, from_millis, millis, to_i64};
 use super::task_state::Stepped;
 use super::writer_state::WriterState;
 
-/// Makes a step of a change of the audit, which is durable when it is answered.
+/// Makes a step of a change of which nothing is in memory, and which is durable when it is answered.
 pub(super) fn step<T>(
     change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> impl FnOnce(&mut WriterState<'_>) -> Stepped<T, StoreError> {

@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use saggar_job::{Run, Timestamp};
 
+use super::components::Components;
 use super::limits::Limits;
 use super::number::{JobNumber, TaskNumber, from_i64, millis, to_i64};
 use super::record::Orphan;
 use super::shared::Shared;
 use super::sync::Answer;
-use saggar_store::Notification;
-use saggar_store::Observer;
+use saggar_store::{Notification, Observer, RecordingBooks};
 
 const CLAIM_BYTES: usize = 24;
 
@@ -65,7 +65,8 @@ pub(super) struct BatchContext {
     pub(super) seq: u64,
     /// The batch in progress.
     pub(super) batch: Batch,
-    components: HashMap<Arc<str>, i64>,
+    /// The numbers of components.
+    pub(super) components: Components,
     claims: Vec<Orphan>,
     /// Running attempts, including those of a dead process.
     pub(super) running: usize,
@@ -77,6 +78,8 @@ pub(super) struct BatchContext {
     /// The bytes of all tasks, including this batch, and their limit.
     pub(super) kept_bytes: u64,
     pub(super) keep_bytes: u64,
+    /// The recordings of all tasks, including this batch.
+    pub(super) recordings: RecordingBooks<TaskNumber>,
     /// Delayed jobs that this batch has promoted.
     pub(super) promoted: usize,
     /// The callbacks that this batch has claimed or released.
@@ -91,7 +94,8 @@ impl BatchContext {
     /// Reads the state from the file. `claims`: how many are in it.
     pub(super) fn load(db: &Connection, seq: u64, claims: usize) -> rusqlite::Result<Self> {
         let last_batch = db.query_row("SELECT coalesce(max(batch), 0) FROM claims", [], |row| row.get(0))?;
-        Ok(Self { seq, last_batch, written_claims: claims, ..Self::default() })
+        let components = Components::load(db)?;
+        Ok(Self { seq, last_batch, written_claims: claims, components, ..Self::default() })
     }
 
     /// Reads all claims in the file; later claims of a job override earlier ones.
@@ -111,23 +115,6 @@ impl BatchContext {
             }
         }
         Ok(claims)
-    }
-
-    /// Returns the number of a component, for rows.
-    pub(super) fn component(&mut self, db: &Connection, digest: &Arc<str>) -> rusqlite::Result<i64> {
-        if let Some(component) = self.components.get(digest) {
-            return Ok(*component);
-        }
-        let mut find = db.prepare_cached("SELECT component FROM components WHERE digest = ?1")?;
-        let component = match find.query_row([&**digest], |row| row.get(0)).optional()? {
-            Some(component) => component,
-            None => {
-                db.prepare_cached("INSERT INTO components (digest) VALUES (?1)")?.execute([&**digest])?;
-                db.last_insert_rowid()
-            }
-        };
-        self.components.insert(Arc::clone(digest), component);
-        Ok(component)
     }
 
     pub(super) fn note_claim(&mut self, claim: Orphan) {

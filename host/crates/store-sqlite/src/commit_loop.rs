@@ -113,6 +113,7 @@ impl CommitLoop<'_> {
         outgoing: &mut Outgoing,
     ) -> rusqlite::Result<usize> {
         self.begin()?;
+        self.writer_state.sweep_components()?;
         for undo in undos {
             self.writer_state.undo(undo)?;
             self.writer_state.batch_context.end_step();

@@ -12,13 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
 use rusqlite::Connection;
 use saggar_job::{TaskKey, Timestamp};
 
 use saggar_store::{
-    AuditEntry, AuditLimits, AuditPage, AuditQuery, ListQuery, Observer, Page, Rules, Store, StoreError, StoreHealth,
-    TaskStore, TenantLevels,
+    AuditEntry, AuditLimits, AuditPage, AuditQuery, DeploymentStore, ListQuery, Observer, Page, RecordingLimits, Rules,
+    Store, StoreError, StoreHealth, TaskStore, TenantLevels,
 };
 use saggar_tenant::Tenant;
 
@@ -27,7 +26,9 @@ mod backup;
 mod batch_context;
 mod checkpoint;
 mod commit_loop;
+mod components;
 mod connect;
+mod deployments;
 mod details;
 mod disk;
 mod error;
@@ -36,6 +37,8 @@ mod failure;
 mod headroom;
 mod identity;
 mod inbox;
+mod kv;
+mod kv_rows;
 mod limits;
 mod listing;
 mod lock;
@@ -73,6 +76,7 @@ pub fn sqlite_version() -> &'static str {
 }
 
 use checkpoint::{Checkpoints, Room};
+use deployments::SqliteDeployments;
 use disk::{Database, Disk, Medium};
 use failure::Failure;
 use headroom::Headroom;
@@ -114,7 +118,6 @@ struct Inner {
     writing: Option<JoinHandle<()>>,
     syncing: Option<JoinHandle<()>>,
     limits: Limits,
-    audit_limits: Mutex<AuditLimits>,
     /// Dropped last. The writer has it too, because it may outlive this struct.
     lock: Arc<HostLock>,
 }
@@ -238,7 +241,6 @@ impl Inner {
             writing,
             syncing,
             limits,
-            audit_limits: Mutex::default(),
             lock,
         }
     }
@@ -350,7 +352,7 @@ impl Store for SqliteStore {
     }
 
     async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
-        let limits = *self.inner.audit_limits.lock();
+        let limits = *self.inner.registry.audit_limits.lock();
         self.inner.writer()?.ask(audit::step(move |db| audit::append(db, &entries, &limits))).await
     }
 
@@ -366,7 +368,15 @@ impl Store for SqliteStore {
     }
 
     fn set_audit_limits(&self, limits: AuditLimits) {
-        *self.inner.audit_limits.lock() = limits;
+        *self.inner.registry.audit_limits.lock() = limits;
+    }
+
+    fn set_recording_limits(&self, limits: RecordingLimits) {
+        *self.inner.registry.recording_limits.lock() = limits;
+    }
+
+    fn deployments(&self) -> Arc<dyn DeploymentStore> {
+        Arc::new(SqliteDeployments(Arc::clone(&self.inner)))
     }
 
     fn health(&self) -> StoreHealth {

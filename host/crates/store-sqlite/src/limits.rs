@@ -17,6 +17,11 @@ pub(super) struct Limits {
     /// Stale claims in the table before it is rewritten, in addition to three for each running attempt. Rewrites are
     /// rare, and the table fits into a few pages.
     pub(super) stale_claims: usize,
+    /// Components in their table, in addition to two for each that was in use, before those without a job are removed: a
+    /// hundred kilobytes.
+    pub(super) unused_components: usize,
+    /// Rows that a batch looks at for that: less than a millisecond.
+    pub(super) swept_rows: usize,
     /// Rows that a list reads at a time, of a single task and of each of several.
     pub(super) list_rows: usize,
     pub(super) list_rows_of_many: usize,
@@ -35,6 +40,8 @@ impl Limits {
             scan_rows: 16_384,
             promoted_at_once: 256,
             stale_claims: 4_096,
+            unused_components: 512,
+            swept_rows: 512,
             list_rows: 256,
             list_rows_of_many: 32,
             checkpoint_pages: 8_192,
@@ -51,6 +58,8 @@ impl Limits {
             scan_rows: 256,
             promoted_at_once: 4,
             stale_claims: 4,
+            unused_components: 3,
+            swept_rows: 3,
             list_rows: 3,
             list_rows_of_many: 2,
             checkpoint_pages: 8_192,

@@ -33,8 +33,8 @@ pub(super) fn of_lines(lines: &[LogLine]) -> usize {
     of_bytes(lines.iter().map(|line| line.text.len()).sum()) + lines.len() / JOBS
 }
 
-/// Returns the places of a step that deletes so many bytes of one job.
-pub(super) fn of_deleted(bytes: u64) -> usize {
+/// Returns the places of a step that writes or deletes so many bytes of one job.
+pub(super) fn of_large(bytes: u64) -> usize {
     of_bytes(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
@@ -43,6 +43,7 @@ pub(super) fn of_many(most: usize) -> usize {
     ONE + most / JOBS
 }
 
-fn of_bytes(bytes: usize) -> usize {
+/// Returns the places of a step that writes so many bytes.
+pub(super) fn of_bytes(bytes: usize) -> usize {
     ONE + bytes / BYTES
 }

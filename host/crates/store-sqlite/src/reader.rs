@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
-use saggar_job::{FailureKind, JobId, State};
+use saggar_job::{FailureKind, JobId, Run, State};
 use saggar_tenant::{FairSemaphore, Flow};
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,12 +16,15 @@ use super::connect;
 use super::disk::Database;
 use super::error::SqliteError;
 use super::number::{JobNumber, from_i64, from_millis, to_i64};
-use super::record::{CANCELLING, ENDED, HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, LONG_ARGS, LONG_RESPONSE, Record, digest};
+use super::record::{
+    CANCELLING, ENDED, HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, LONG_ARGS, LONG_RESPONSE, Record, component_of,
+};
 use super::shared::{Live, Shared};
 use super::sync::{Answer, Syncer};
 use super::task_state::given_up::callbacks;
 use super::task_state::keeping::{MOST_ATTEMPTS, budget, line};
-use saggar_store::{AttemptRecord, Attempts, Cost, End, History, Job, Peek, kept_bytes};
+use super::task_state::recordings;
+use saggar_store::{AttemptRecord, Attempts, Cost, End, History, Job, Peek, Recording, kept_bytes};
 
 /// Threads: cached lookups take microseconds, and a disk serves a few at a time well.
 const THREADS: usize = 3;
@@ -130,13 +133,13 @@ fn text_bytes(db: &Connection, job: JobNumber) -> rusqlite::Result<(u64, bool)> 
     Ok((bytes, stage >= ENDED))
 }
 
-/// Returns the bytes of a job's texts and its log, without reading them.
+/// Returns the bytes of a job's texts, its log and its recordings, without reading them.
 pub(super) fn bytes(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<u64>> {
     let Some(number) = number(db, shared, id)? else { return Ok(None) };
     let job = shared.task.job(number);
     let (texts, _) = text_bytes(db, job)?;
     let log = budget(db, job)?.as_ref().map_or(0, kept_bytes::of_log);
-    Ok(Some(texts + log))
+    Ok(Some(texts + log + recordings::bytes(db, job)?))
 }
 
 fn number(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<u64>> {
@@ -164,6 +167,19 @@ fn run(record: &mut Record, live: Live) {
     record.life.attempt = live.attempt;
     record.life.run = live.run;
     record.take_progress();
+}
+
+/// Returns the recording of an attempt of a job, or of the last one that has one.
+pub(super) fn recording(
+    db: &Connection,
+    shared: &Shared,
+    id: JobId,
+    run: Option<Run>,
+) -> rusqlite::Result<Option<Recording>> {
+    match number(db, shared, id)? {
+        Some(number) => recordings::recording(db, shared.task.job(number), run),
+        None => Ok(None),
+    }
 }
 
 /// Returns the stored history of a job.
@@ -203,18 +219,22 @@ fn attempts(db: &Connection, job: JobNumber) -> rusqlite::Result<Vec<AttemptReco
             None => None,
         };
         let cost = match row.get::<_, Option<i64>>("component")? {
-            Some(component) => Some(Cost {
-                digest: digest(db, component)?,
-                cpu: std::time::Duration::from_nanos(from_i64(row.get("cpu_ns")?)),
-                peak_memory: from_i64(row.get("peak_memory")?),
-                fresh: row.get("fresh")?,
-            }),
+            Some(component) => {
+                let (digest, deployment) = component_of(db, component)?;
+                Some(Cost {
+                    digest,
+                    deployment,
+                    cpu: std::time::Duration::from_nanos(from_i64(row.get("cpu_ns")?)),
+                    peak_memory: from_i64(row.get("peak_memory")?),
+                    fresh: row.get("fresh")?,
+                })
+            }
             None => None,
         };
         let ending = row.get_ref("ending")?.as_str()?;
         Ok(AttemptRecord {
             number: row.get("number")?,
-            run: saggar_job::Run(from_i64(row.get("run")?)),
+            run: Run(from_i64(row.get("run")?)),
             started_at: from_millis(row.get("started_at")?),
             ended_at: from_millis(row.get("ended_at")?),
             ending: saggar_job::Ending::from_name(ending).unwrap_or(saggar_job::Ending::Failed(FailureKind::Lost)),

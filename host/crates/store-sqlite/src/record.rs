@@ -24,6 +24,8 @@ pub(super) const HAS_NAMES: i64 = 1 << 8;
 const FRESH: i64 = 1 << 9;
 /// Callbacks of the job were given up.
 pub(super) const GIVEN_UP: i64 = 1 << 10;
+/// Attempts of the job are or were recorded.
+pub(super) const HAS_RECORDINGS: i64 = 1 << 11;
 
 /// The job has ended from this stage on.
 pub(super) const ENDED: i64 = 4;
@@ -295,19 +297,26 @@ fn last_attempt(db: &Connection, row: &Row<'_>, flags: i64) -> rusqlite::Result<
     let Some(started_at) = row.get::<_, Option<i64>>(10)? else { return Ok(None) };
     let cost = match row.get::<_, Option<i64>>(14)? {
         None => None,
-        Some(component) => Some(Cost {
-            digest: digest(db, component)?,
-            cpu: Duration::from_nanos(from_i64(row.get::<_, Option<i64>>(15)?.unwrap_or(0))),
-            peak_memory: from_i64(row.get::<_, Option<i64>>(16)?.unwrap_or(0)),
-            fresh: flags & FRESH != 0,
-        }),
+        Some(component) => {
+            let (digest, deployment) = component_of(db, component)?;
+            Some(Cost {
+                digest,
+                deployment,
+                cpu: Duration::from_nanos(from_i64(row.get::<_, Option<i64>>(15)?.unwrap_or(0))),
+                peak_memory: from_i64(row.get::<_, Option<i64>>(16)?.unwrap_or(0)),
+                fresh: flags & FRESH != 0,
+            })
+        }
     };
     Ok(Some(LastAttempt { started_at: from_millis(started_at), cost }))
 }
 
-pub(super) fn digest(db: &Connection, component: i64) -> rusqlite::Result<Arc<str>> {
-    let mut statement = db.prepare_cached("SELECT digest FROM components WHERE component = ?1")?;
-    Ok(statement.query_row([component], |row| row.get(0)).optional()?.unwrap_or_else(|| "".into()))
+/// Returns the digest of a component, and the deployment that ran it.
+pub(super) fn component_of(db: &Connection, component: i64) -> rusqlite::Result<(Arc<str>, Option<u64>)> {
+    let mut statement = db.prepare_cached("SELECT digest, deployment FROM components WHERE component = ?1")?;
+    let found = statement.query_row([component], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let (digest, deployment): (Arc<str>, i64) = found.unwrap_or_else(|| ("".into(), 0));
+    Ok((digest, Some(from_i64(deployment)).filter(|number| *number > 0)))
 }
 
 fn text(db: &Connection, sql: &str, job: JobNumber) -> rusqlite::Result<Arc<str>> {

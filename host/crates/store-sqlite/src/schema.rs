@@ -12,7 +12,7 @@ use super::error::SqliteError;
 const APPLICATION_ID: i32 = 0x5341_4747;
 
 /// Each step migrates a file from version n to n + 1. The statements of a released step never change.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 11] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
@@ -21,6 +21,9 @@ const STEPS: [&str; 8] = [
     include_str!("schema/6.sql"),
     include_str!("schema/7.sql"),
     include_str!("schema/8.sql"),
+    include_str!("schema/9.sql"),
+    include_str!("schema/10.sql"),
+    include_str!("schema/11.sql"),
 ];
 
 /// Migrates the file to the newest version; creates the tables of a new one.

@@ -10,7 +10,7 @@ use saggar_job::{Run, TaskKey, Timestamp};
 use super::number::TaskNumber;
 use super::tenant_books::Levels;
 use saggar_store::kept_bytes::KeptBytes;
-use saggar_store::{Counts, Observer, TenantLevels};
+use saggar_store::{AuditLimits, Counts, Observer, RecordingLimits, TenantLevels};
 use saggar_tenant::{Flow, Tenant};
 
 pub(super) struct Shared {
@@ -110,13 +110,15 @@ impl Shared {
     }
 }
 
-/// All tasks of the file, by tenant.
+/// All tasks of the file, by tenant, and the limits that are set for them.
 #[derive(Default)]
 pub(super) struct Registry {
     tasks: RwLock<HashMap<Arc<str>, Vec<Arc<Shared>>>>,
     /// The bytes of all tasks, as of the last commit.
     pub(super) kept: KeptBytes,
     pub(super) levels: Levels,
+    pub(super) audit_limits: Mutex<AuditLimits>,
+    pub(super) recording_limits: Mutex<RecordingLimits>,
     /// The tenants whose weights are known, by name.
     tenants: RwLock<HashMap<Arc<str>, Arc<Tenant>>>,
 }

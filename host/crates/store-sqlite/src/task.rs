@@ -11,13 +11,13 @@ use super::batch_context::Batch;
 use super::places::{self, ONE};
 use super::reply_guard::{Claims, ReplyGuard, StepGuard};
 use super::shared::Shared;
-use super::task_state::{Stepped, TaskTx};
+use super::task_state::{Stepped, TaskTx, recordings};
 use super::writer_state::{Undo, WriterState};
 use super::{Inner, reader};
 use saggar_store::{
     AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
-    Delivery, Finish, Finished, History, Job, Lane, LogLine, NewJob, Peek, Pruned, Rules, SettledUnwanted, StoreError,
-    TaskStore, kept_bytes,
+    Delivery, Finish, Finished, History, Job, Lane, ListedRecording, LogLine, NewJob, Peek, Pruned, Recording,
+    RecordingLimits, Rules, SettledUnwanted, StoreError, TaskStore, kept_bytes,
 };
 
 pub(super) struct SqliteTask {
@@ -59,7 +59,7 @@ impl SqliteTask {
             Change::Cancel | Change::Redeliver => Ok(ONE),
             Change::Delete | Change::Retry => {
                 let bytes = self.look_up(move |db, shared| reader::bytes(db, shared, id)).await?;
-                Ok(places::of_deleted(bytes.unwrap_or_default()))
+                Ok(places::of_large(bytes.unwrap_or_default()))
             }
         }
     }
@@ -222,6 +222,29 @@ impl TaskStore for SqliteTask {
             writer.on(&flow, places, self.shared.task, move |tx| tx.append_log(id, lines).map(Ok))
         })
         .await
+    }
+
+    async fn keep_recording(&self, id: JobId, run: Run, bytes: Arc<[u8]>) -> Result<(), StoreError> {
+        let (task, writer, flow) = (self.shared.task, self.store.writer()?, self.shared.flow());
+        let mut places = places::of_large(bytes.len() as u64);
+        loop {
+            let bytes = Arc::clone(&bytes);
+            let step = move |writer_state: &mut WriterState<'_>| writer_state.keep_recording(task, id, run, &bytes);
+            if writer.ask_for(&flow, places, step).await? {
+                return Ok(());
+            }
+            places = places.max(places::of_many(RecordingLimits::WORK_OF_A_STEP));
+        }
+    }
+
+    async fn recording(&self, id: JobId, run: Option<Run>) -> Result<Option<Recording>, StoreError> {
+        self.look_up(move |db, shared| reader::recording(db, shared, id, run)).await
+    }
+
+    async fn recordings(&self, before: Option<u64>, most: usize) -> Result<Vec<ListedRecording>, StoreError> {
+        let list =
+            move |db: &Connection, shared: &Shared| recordings::recordings(db, shared.task, before, most).map(Some);
+        Ok(self.look_up(list).await?.unwrap_or_default())
     }
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {

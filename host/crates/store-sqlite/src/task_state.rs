@@ -22,7 +22,7 @@ use super::shared::{Live, Shared};
 use super::statements::{HotStatement, HotStatements};
 use super::tenant_books::TenantBook;
 use saggar_store::Notification;
-use saggar_store::{Counts, Needs, NextDue, Progress, Rules, StoreError};
+use saggar_store::{Counts, Needs, NextDue, Progress, Rules, StoreError, TaskRecordings};
 
 mod adding;
 mod applying;
@@ -31,6 +31,7 @@ mod changing;
 mod delivery;
 pub(super) mod given_up;
 pub(super) mod keeping;
+pub(super) mod recordings;
 mod running;
 mod unwanted;
 
@@ -58,6 +59,9 @@ pub(super) struct TaskState {
     taken_until: [u64; 2],
     expiry_queue: ExpiryQueue,
     counts: Counts,
+    pub(super) recordings: TaskRecordings,
+    /// The highest number that a recording ever had.
+    pub(super) last_recording: u64,
     last_id: u64,
     last_number: u64,
     last_callback: u64,
@@ -138,6 +142,8 @@ impl TaskState {
             taken_until: [0; 2],
             expiry_queue: ExpiryQueue::load(db, task)?,
             counts,
+            recordings: TaskRecordings::default(),
+            last_recording: 0,
             last_id: number("last_id")?,
             last_number,
             last_callback: number("last_callback")?,
@@ -357,8 +363,8 @@ impl TaskTx<'_> {
         self.state.dirty = true;
         self.count_bytes(record.counted, record.bytes());
         record.counted = record.bytes();
-        let digest = record.last.as_ref().and_then(|last| last.cost.as_ref()).map(|cost| &cost.digest);
-        let component = digest.map(|digest| self.batch_context.component(self.db, digest)).transpose()?;
+        let cost = record.last.as_ref().and_then(|last| last.cost.as_ref());
+        let component = cost.map(|cost| self.batch_context.components.number(self.db, cost)).transpose()?;
         record.put(self.db, self.statements, component, is_new, self.limits)
     }
 

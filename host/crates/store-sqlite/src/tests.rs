@@ -19,6 +19,7 @@ use saggar_store::{
 use saggar_tenant::{Flow, Tenant};
 
 mod busy;
+mod components;
 mod conformance;
 mod disks;
 mod durable;
@@ -29,6 +30,7 @@ mod sharing;
 mod simulated;
 mod undoing;
 mod undone;
+mod versions;
 
 /// Opens a store with the limits of tests.
 pub(super) fn open(options: &SqliteOptions) -> SqliteStore {
@@ -75,13 +77,13 @@ impl Location for Directory {
         let db = self.connect();
         let rows =
             |table: &&str| db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
-        let of_jobs = TABLES_OF_JOBS.iter().map(|table| (table, rows(table).unwrap()));
-        of_jobs.filter(|(_, rows)| *rows > 0).map(|(table, rows)| format!("{rows} in {table}")).collect()
+        let all = TABLES.iter().map(|table| (table, rows(table).unwrap()));
+        all.filter(|(_, rows)| *rows > 0).map(|(table, rows)| format!("{rows} in {table}")).collect()
     }
 }
 
-/// Tables with rows of jobs. `ended` and `claims` may have stale entries of jobs that were removed.
-const TABLES_OF_JOBS: [&str; 13] = [
+/// Tables with rows of jobs and tenants. `ended` and `claims` may have stale entries of jobs that were removed.
+const TABLES: [&str; 21] = [
     "jobs",
     "ids",
     "jobs_by_status",
@@ -95,6 +97,14 @@ const TABLES_OF_JOBS: [&str; 13] = [
     "log_lines",
     "callbacks",
     "names",
+    "recordings",
+    "recording_counts WHERE recordings <> 0 OR bytes <> 0",
+    "kv",
+    "kv_spaces",
+    "deployments",
+    "deployed_code",
+    "versions",
+    "version_parts",
 ];
 
 /// Counts the attempts that ended as lost.

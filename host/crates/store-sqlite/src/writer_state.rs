@@ -18,7 +18,7 @@ use super::tenant_books::TenantBooks;
 use saggar_store::{CallbackNumber, Observer, Rules};
 
 mod evicting;
-
+mod recordings;
 mod removing;
 
 pub(super) struct WriterState<'c> {
@@ -82,6 +82,7 @@ impl<'c> WriterState<'c> {
         }
         let mut batch_context = BatchContext::load(db, seq, count)?;
         batch_context.kept_bytes = tasks.values().map(TaskState::kept_bytes).sum();
+        batch_context.recordings = recordings::load(db, &mut tasks)?;
         batch_context.running = tasks.values().map(|state| state.orphans.len()).sum();
         let by_key = tasks.values().map(|state| (state.key.clone(), state.task)).collect();
         let removed: i64 = db.query_row("SELECT coalesce(max(task), 0) FROM removed_tasks", [], |row| row.get(0))?;
@@ -179,6 +180,11 @@ impl<'c> WriterState<'c> {
         self.tasks.insert(task, state);
         self.by_key.insert(key.clone(), task);
         Ok(task)
+    }
+
+    /// Removes some of the components that no job has any more, if they are many.
+    pub(super) fn sweep_components(&mut self) -> rusqlite::Result<()> {
+        self.batch_context.components.sweep(self.db, &self.limits)
     }
 
     /// Undoes claims that did not reach their caller.

@@ -228,6 +228,32 @@ fn one_host_has_a_database_whatever_its_name() {
     drop(holder);
 }
 
+/// Under another name SQLite would not find the WAL of the process that has the database open.
+#[tokio::test]
+async fn a_hard_link_to_a_database_that_another_process_holds_is_refused() {
+    let scene = Scene::new();
+    let holder = Holder::start(&scene.database);
+    fs::create_dir(scene.directory.path().join("elsewhere")).unwrap();
+    for name in ["second.db", "elsewhere/saggar.db"] {
+        let second = scene.directory.path().join(name);
+        fs::hard_link(&scene.database, &second).unwrap();
+        assert!(refusal(&second).contains("hard link"), "{name}");
+        // With the WAL under the other name, too.
+        let wal = PathBuf::from(format!("{}-wal", second.display()));
+        fs::hard_link(scene.at("-wal"), &wal).unwrap();
+        assert!(refusal(&second).contains("hard link"), "{name} and its WAL");
+        for link in [second, wal] {
+            fs::remove_file(link).unwrap();
+        }
+        assert!(refusal(&scene.database).contains("another host"), "the first name is still locked");
+    }
+    drop(holder);
+    let store = open(&scene.database).unwrap();
+    let rules = Arc::new(Rules::default());
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, NOW, Arc::new(())).await.unwrap();
+    assert_eq!(task.counts().waiting, 1, "what the holder has added");
+}
+
 /// Mounts the database a second time, in a namespace of its own, which needs no root.
 #[test]
 fn one_host_has_a_database_that_is_mounted_twice() {

@@ -21,8 +21,11 @@ mod auditing;
 mod bounding;
 mod callbacks;
 mod cancelling;
+mod deploying;
 pub mod differential;
 mod dropping;
+mod key_value_bounds;
+mod key_values;
 mod listing;
 mod naming;
 mod observed;
@@ -33,6 +36,7 @@ mod process_death;
 pub mod promises;
 mod reading;
 mod ready_queue;
+mod recordings;
 mod removing;
 mod retention;
 mod retrying;
@@ -57,7 +61,7 @@ pub trait Location: Send {
     /// dropped, and it is as if that process had died at this point: everything that was answered is durable.
     async fn open(&mut self) -> Arc<dyn Store>;
 
-    /// Describes what the store still contains of jobs after all of them were deleted. Empty if the store cannot be
+    /// Describes what the store still contains of jobs and tenants after all of them were deleted. Empty if the store cannot be
     /// inspected.
     async fn left_over(&mut self) -> Vec<String> {
         Vec::new()

@@ -11,12 +11,17 @@ use saggar_job::{JobId, Run, Timestamp};
 
 use crate::{
     AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
-    Delivery, Finish, Finished, History, Job, Lane, LogLine, NewJob, Peek, Pruned, Rules, SettledUnwanted, StoreError,
+    Delivery, Finish, Finished, History, Job, Lane, ListedRecording, LogLine, NewJob, Peek, Pruned, Recording, Rules,
+    SettledUnwanted, StoreError,
 };
 
+mod deployments;
+mod kv;
 mod observer;
 mod store;
 
+pub use deployments::DeploymentStore;
+pub use kv::KvStore;
 pub use observer::{Hint, Notification, Observer, StoreEvent};
 pub use store::{Store, StoreHealth};
 
@@ -310,6 +315,31 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Tests: `retention::a_log_keeps_its_lines_in_order`, `retention::a_log_has_a_budget`.
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError>;
 
+    /// Stores the recording of an attempt, instead of an earlier one of the same attempt; does nothing if there is no such
+    /// job, or if the recording alone is beyond a limit. Before, it removes the oldest recordings for which there is no
+    /// room beside it: of the task ([`RecordingCounts`](crate::RecordingCounts)), then of its tenant, then of the tenant
+    /// with the most bytes ([`Store::set_recording_limits`]). If these are many, they are removed in several steps, none of
+    /// which exceeds a limit or blocks others for long. A recording that is not removed is kept as long as its job.
+    ///
+    /// Tests: `recordings::a_recording_is_kept_with_its_job`,
+    /// `recordings::the_oldest_recordings_of_a_task_are_removed`,
+    /// `recordings::the_oldest_recordings_of_a_tenant_are_removed`,
+    /// `recordings::the_tenant_with_the_most_recorded_bytes_makes_room_for_all`,
+    /// `recordings::many_small_recordings_make_room_for_a_large_one`.
+    async fn keep_recording(&self, id: JobId, run: Run, bytes: Arc<[u8]>) -> Result<(), StoreError>;
+
+    /// Returns the recording of an attempt, or with `None` that of the last attempt of the job which has one.
+    ///
+    /// Tests: `recordings::the_last_attempt_with_a_recording_is_returned`.
+    async fn recording(&self, id: JobId, run: Option<Run>) -> Result<Option<Recording>, StoreError>;
+
+    /// Returns at most `most` recordings of the task, the last stored first; with `before` only those with a lower number.
+    /// Clients see the numbers, so they do not tell how many recordings other tenants store.
+    ///
+    /// Tests: `recordings::recordings_are_listed_in_pages`, `recordings::numbers_do_not_count_the_recordings_of_others`,
+    /// `recordings::numbers_continue_when_others_pushed_out_all`.
+    async fn recordings(&self, before: Option<u64>, most: usize) -> Result<Vec<ListedRecording>, StoreError>;
+
     /// Removes jobs whose retention is over at `now`, with all that is stored of them. A job with callbacks that are
     /// not settled is retained, unless they are deferred and not claimed.
     ///
@@ -318,11 +348,11 @@ pub trait TaskStore: Send + Sync + 'static {
     ///
     /// Stops when it has done as much work as the removal of `most` jobs, or a little more, so that no step blocks
     /// others for long. Each examined job counts as one, whether it is removed or was retried or deleted since it
-    /// ended, and the lines of its log and its bytes count with it ([`Pruned::more_work`]). [`Pruned::more`] says
-    /// whether it stopped for that reason, however many jobs it removed.
+    /// ended, and the lines of its log, its bytes and those of its recordings count with it ([`Pruned::more_work`]).
+    /// [`Pruned::more`] says whether it stopped for that reason, however many jobs it removed.
     ///
     /// Tests: `retention::pruning_counts_examined_jobs_and_long_logs_as_work`,
-    /// `retention::pruning_and_eviction_count_bytes_as_work`.
+    /// `retention::pruning_and_eviction_count_bytes_as_work`, `recordings::pruning_counts_recordings_as_work`.
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError>;
 
     /// Returns whether `more` bytes can be added to the task without removing anything first, with some room to spare.

@@ -11,13 +11,15 @@ pub mod step;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 
-pub use contract::{Hint, Notification, Observer, Store, StoreEvent, StoreHealth, TaskStore};
+pub use contract::{DeploymentStore, Hint, KvStore, Notification, Observer, Store, StoreEvent, StoreHealth, TaskStore};
 pub use memory::MemoryStore;
 pub use record::{
     AddError, Added, AttemptRecord, Attempts, AuditEntry, AuditLimits, AuditPage, AuditQuery, AuditSize, BadCursor,
     CallbackBackoff, CallbackKind, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallback,
-    ClaimedCallbacks, ClaimedJob, Cost, Counts, Cursor, Delivery, End, EndResult, Finish, Finished, History, Job,
-    JobCallback, JobLog, KeyOwner, KeyReuse, Lane, ListOrder, ListQuery, ListedJob, LogBudget, LogLine, Needs, NewJob,
-    NextDue, Origin, Page, Peek, Progress, Pruned, Retention, Rules, SettledUnwanted, StoreError, TenantLevels,
-    kept_bytes,
+    ClaimedCallbacks, ClaimedJob, Cost, Counts, Cursor, Delivery, DeployedCode, Deployment, DeploymentCause,
+    DeploymentPage, DeploymentQuery, End, EndResult, Finish, Finished, History, Job, JobCallback, JobLog, KeyOwner,
+    KeyReuse, KvError, Lane, ListOrder, ListQuery, ListedJob, ListedRecording, LogBudget, LogLine, Needs, NewJob,
+    NextDue, Origin, Page, Peek, Progress, Pruned, Recording, RecordingBooks, RecordingCounts, RecordingLimits,
+    Retention, Rules, SettledUnwanted, StoreError, TaskRecordings, TenantLevels, Version, kept_bytes,
 };
+pub use saggar_kv::{KvAnswer, KvChange, KvEntry, KvKeys, KvLimits, KvOperation, KvRefusal, KvUsage};

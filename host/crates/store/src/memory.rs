@@ -11,23 +11,33 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use crate::kept_bytes::KeptBytes;
 use crate::{
     AddError, Added, AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, CallbackPosition, Change,
-    ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, Finish, Finished, History, Job, Lane, ListQuery, LogLine,
-    NewJob, Notification, Observer, Page, Peek, Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore,
-    TenantLevels,
+    ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, DeploymentStore, Finish, Finished, History, Job, Lane,
+    ListQuery, ListedRecording, LogLine, NewJob, Observer, Page, Peek, Pruned, Recording, RecordingLimits, Rules,
+    SettledUnwanted, Store, StoreError, TaskStore, TenantLevels,
 };
 
 mod audit;
+mod deployments;
 mod expiry_queue;
+mod kv;
 mod listing;
 mod names;
+mod notifier;
 mod outbox;
+#[cfg(any(test, feature = "conformance"))]
+mod process_death;
 mod ready_queue;
 mod record;
+mod recordings;
 mod room;
 mod status_index;
 mod task_state;
 
 use audit::AuditLog;
+use deployments::MemoryDeployments;
+use kv::KvSpaces;
+use notifier::Notifier;
+use recordings::{AllRecordings, Recordings};
 use task_state::{Kept, TaskState};
 
 /// A store in memory. Each task has its own lock. No step waits for anything else, so every future is ready when it is
@@ -43,6 +53,9 @@ pub struct MemoryStore {
     /// How many delayed jobs one step promotes, so that a thousand jobs due at once do not block other callers.
     promoted_at_once: usize,
     audit: Arc<Mutex<AuditLog>>,
+    recordings: Arc<Mutex<AllRecordings>>,
+    deployments: Arc<MemoryDeployments>,
+    kv: Arc<Mutex<KvSpaces>>,
 }
 
 type Tasks = Mutex<HashMap<TaskKey, Arc<MemoryTask>>>;
@@ -60,37 +73,8 @@ impl MemoryStore {
     }
 
     fn promoting(promoted_at_once: usize) -> Self {
-        let (tasks, removed, numbers, kept, tenants, audit) = Default::default();
-        Self { tasks, removed, numbers, kept, tenants, promoted_at_once, audit }
-    }
-
-    /// Returns a store with the jobs that a durable store would contain if the process died now, and leaves this one
-    /// empty. For the tests of durable stores.
-    #[cfg(any(test, feature = "conformance"))]
-    #[must_use]
-    pub fn die(&self) -> Self {
-        let (numbers, kept, tenants) = (Arc::clone(&self.numbers), Arc::clone(&self.kept), Arc::clone(&self.tenants));
-        let (promoted_at_once, audit) = (self.promoted_at_once, Arc::clone(&self.audit));
-        let removed = Mutex::new(std::mem::take(&mut *self.removed.lock()));
-        let next = Self { tasks: Arc::default(), removed, numbers, kept, tenants, promoted_at_once, audit };
-        let die = |(key, task): (TaskKey, Arc<MemoryTask>)| {
-            let state = task.state.lock().die();
-            let task = next.task(&key, state);
-            (key, task)
-        };
-        let tasks = self.tasks.lock().drain().map(die).collect();
-        *next.tasks.lock() = tasks;
-        next
-    }
-
-    /// Makes callbacks of a task claimable again, with the same number of tries, because the host that claimed them is
-    /// dead.
-    #[cfg(any(test, feature = "conformance"))]
-    pub(crate) fn requeue_callbacks(&self, task: &TaskKey, callbacks: impl Iterator<Item = CallbackNumber>) {
-        let task = self.tasks.lock().get(task).cloned();
-        if let Some(task) = task {
-            callbacks.for_each(|callback| task.state.lock().requeue_callback(callback));
-        }
+        let (tasks, removed, numbers, kept, tenants, audit, recordings, deployments, kv) = Default::default();
+        Self { tasks, removed, numbers, kept, tenants, promoted_at_once, audit, recordings, deployments, kv }
     }
 
     fn task(&self, key: &TaskKey, mut state: TaskState) -> Arc<MemoryTask> {
@@ -126,8 +110,8 @@ impl Store for MemoryStore {
         now: Timestamp,
         observer: Arc<dyn Observer>,
     ) -> Result<Arc<dyn TaskStore>, StoreError> {
-        let opened =
-            Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(|| self.task(task, TaskState::default())));
+        let new = || self.task(task, TaskState::new(Recordings::of(&self.recordings, &task.tenant)));
+        let opened = Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(new));
         opened.notifier.lock().observer = Some(observer);
         opened.step(|state| state.open(rules, now));
         Ok(opened)
@@ -142,6 +126,8 @@ impl Store for MemoryStore {
     }
 
     async fn remove_tenant(&self, tenant: &str) -> Result<u64, StoreError> {
+        let entries = self.kv.lock().remove(tenant);
+        drop(entries);
         let removed: Vec<_> = self.tasks.lock().extract_if(|key, _| *key.tenant == *tenant).collect();
         let states: Vec<TaskState> = removed.iter().map(|(_, task)| task.remove()).collect();
         let jobs = states.iter().map(TaskState::jobs).sum();
@@ -203,6 +189,14 @@ impl Store for MemoryStore {
     fn set_audit_limits(&self, limits: AuditLimits) {
         self.audit.lock().set_limits(limits);
     }
+
+    fn set_recording_limits(&self, limits: RecordingLimits) {
+        self.recordings.lock().limits = limits;
+    }
+
+    fn deployments(&self) -> Arc<dyn DeploymentStore> {
+        Arc::clone(&self.deployments) as Arc<dyn DeploymentStore>
+    }
 }
 
 /// One task's state behind its lock, with the insertion counter of its tenant's tasks.
@@ -219,13 +213,6 @@ struct MemoryTask {
     numbers: Arc<AtomicU64>,
     /// All tasks of the store, including this one; dropped with the store.
     others: Weak<Tasks>,
-}
-
-#[derive(Default)]
-struct Notifier {
-    observer: Option<Arc<dyn Observer>>,
-    /// Swapped with the list in the task's state, so that no step allocates one.
-    notifications: Vec<Notification>,
 }
 
 impl MemoryTask {
@@ -247,16 +234,8 @@ impl MemoryTask {
     fn step<T>(&self, step: impl FnOnce(&mut TaskState) -> T) -> T {
         let mut state = self.state.lock();
         let answer = step(&mut state);
-        if state.notifications.is_empty() {
-            return answer;
-        }
-        let mut notifier = self.notifier.lock();
-        let Notifier { observer, notifications } = &mut *notifier;
-        std::mem::swap(&mut state.notifications, notifications);
-        drop(state);
-        let notifications = notifications.drain(..);
-        if let Some(observer) = observer {
-            notifications.for_each(|notification| notification.send(&**observer));
+        if !state.notifications.is_empty() {
+            self.notifier.lock().send(state);
         }
         answer
     }
@@ -364,6 +343,20 @@ impl TaskStore for MemoryTask {
         self.check()?;
         self.step(|state| state.append_log(id, lines));
         Ok(())
+    }
+
+    async fn keep_recording(&self, id: JobId, run: Run, bytes: Arc<[u8]>) -> Result<(), StoreError> {
+        self.check()?;
+        while !self.state.lock().keep_recording(id, run, &bytes) {}
+        Ok(())
+    }
+
+    async fn recording(&self, id: JobId, run: Option<Run>) -> Result<Option<Recording>, StoreError> {
+        Ok(self.state.lock().recordings.get(id, run))
+    }
+
+    async fn recordings(&self, before: Option<u64>, most: usize) -> Result<Vec<ListedRecording>, StoreError> {
+        Ok(self.state.lock().recordings.list(before, most))
     }
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {

@@ -35,6 +35,10 @@ pub struct Attempt {
     pub ending: String,
     /// Why it failed, without details.
     pub problem: Option<FailureProblem>,
+    /// The number of the deployment whose code ran; null if unknown, for example after a crash, or in the first moments of a
+    /// host, before its first deployment.
+    #[serde(default)]
+    pub deployment: Option<u64>,
     /// Resource usage; null if unknown, for example after a crash.
     pub cost: Option<Cost>,
 }

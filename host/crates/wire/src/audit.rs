@@ -30,7 +30,7 @@ pub struct AuditEntry {
     /// The address that the request came from.
     pub from: Option<String>,
     /// What was done: `jobs.add`, `jobs.cancel`, `jobs.retry`, `jobs.redeliver`, `jobs.delete`, `tasks.pause`,
-    /// `tasks.resume`, `reload`, `tenants.remove`, `tokens.change`, `tenants.change`, or `audit.lost` if entries were lost.
+    /// `tasks.resume`, `reload`, `rollback`, `tenants.remove`, `tokens.change`, `tenants.change`, or `audit.lost` if entries were lost.
     pub did: String,
     /// The task whose jobs were changed, or that was changed.
     pub task: Option<String>,

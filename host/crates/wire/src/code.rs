@@ -73,7 +73,7 @@ codes! {
     TokenExpired 401 "token-expired" "Token expired"
         "The token has expired; the operator of the host can give a new one, or the same one a later `expires`.";
     Forbidden 403 "forbidden" "Forbidden"
-        "The token's role does not allow this; `read` may look up, `write` may also add and change jobs, `admin` may also pause tasks, reload the app and read the audit, `operator` may also see, reload and remove all tenants.";
+        "The token's role does not allow this; `read` may look up, `write` may also add and change jobs, `admin` may also pause tasks, reload the app, and read the audit and the records of attempts, `operator` may also see, reload and remove all tenants.";
     ForeignOrigin 403 "foreign-origin" "Foreign origin"
         "A host without tokens answers only requests to a loopback address that do not come from a web page of another site.";
     TenantRequired 400 "tenant-required" "Tenant required"
@@ -92,6 +92,8 @@ codes! {
         "The plugin that provides the ids of the task's jobs is still being compiled; nothing was added. Try again after `Retry-After` seconds.";
     UnknownJob 404 "unknown-job" "Unknown job"
         "The task has no job with this id: it never existed, was deleted, or its retention is over.";
+    NotRecorded 404 "not-recorded" "Not recorded"
+        "No attempt of the job was recorded, its record would have been too large, or it was removed to make room for later ones; `sandbox.record` of the task says which attempts are recorded.";
     QueueFull 429 "queue-full" "Queue full"
         "The task has as many ready jobs as its `size` allows, or as many delayed ones as its `delayed_size` allows; nothing was added. Try again after `Retry-After` seconds.";
     KeepBytesExceeded 429 "keep-bytes-exceeded" "Too many bytes stored"
@@ -122,6 +124,10 @@ codes! {
         "The job is unique, and another job of its kind waits or runs, so it cannot be retried.";
     ReloadFailed 409 "reload-failed" "App not reloaded"
         "The app has errors, or needs more sandboxes than the host has, so nothing was changed: the host runs the app that it loaded before. `problems` has what to correct.";
+    UnknownDeployment 404 "unknown-deployment" "Unknown deployment"
+        "The app has no deployment of this number, or none before the running one; nothing was changed. `GET /v1/deployments` lists those that are recorded.";
+    UnknownVersion 404 "unknown-version" "Unknown version"
+        "The host keeps no plugin or script of the app with this digest: it never ran, or was removed to make room.";
     Stopping 503 "stopping" "Host is stopping"
         "The host takes no more jobs, and requests do not wait; try again after `Retry-After` seconds.";
     Overloaded 503 "overloaded" "Host is overloaded"

@@ -6,12 +6,14 @@ mod add;
 mod attempt;
 mod audit;
 mod code;
+mod deployment;
 mod event;
 mod job;
 mod list;
 mod log;
 mod object;
 mod problem;
+mod record;
 mod reload;
 mod streamed;
 mod task;
@@ -21,6 +23,7 @@ pub use add::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, MAX_BATCH, Unique
 pub use attempt::{Attempt, Attempts, Cost};
 pub use audit::{Audit, AuditEntry, AuditPageQuery};
 pub use code::Code;
+pub use deployment::{DeployedCode, Deployment, DeploymentCause, Deployments, DeploymentsQuery, RollbackQuery};
 pub use event::{EventGap, JobEvent, JobEventKind, LogEnd, Reached};
 pub use job::{
     Callback, CallbackEvent, CallbackState, FailureKind, FailureProblem, Job, Jobs, ListedJob, Order, ParentJob,
@@ -30,6 +33,7 @@ pub use list::ListQuery;
 pub use log::{Level, LogLine, Logs, Source};
 pub use object::Object;
 pub use problem::Problem;
+pub use record::{ListedRecord, Records, RecordsQuery};
 pub use reload::{Diagnostic, LastReload, ReloadStatus, Reloaded, Severity};
 pub use streamed::{StreamedEvent, StreamedLine};
 pub use task::{

@@ -21,7 +21,7 @@ pub struct ListQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(format = DateTime)]
     pub added_before: Option<String>,
-    /// Only jobs whose progress (`3/10 half way`), problem (`code: message`) or reason contains this text.
+    /// Only jobs with this text in progress (`3/10 half`), problem (`code: message`), reason, `waiting`, `cancelling`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The order by the time of addition; newest first by default.

@@ -24,6 +24,9 @@ pub struct Reloaded {
     pub warnings: Vec<Diagnostic>,
     /// How long the reload took.
     pub duration_ms: u64,
+    /// The number of the deployment that runs now. Absent for a reload of the whole host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<u64>,
     /// What a reload of the whole host has done to its tenants; the tasks and plugins above are those of all of them, each
     /// with `TENANT/` before its name. Absent for a reload of one app.
     #[serde(default, skip_serializing_if = "Option::is_none")]

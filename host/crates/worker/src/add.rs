@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use saggar_grant::Granted;
 use saggar_job::{JobId, LogSource, Problem, Role};
 use saggar_queue::{Added, LogLine, NewJob};
-use saggar_sandbox::Answer;
+use saggar_sandbox::{Answer, Services};
 use saggar_tenant::RateQuota;
 use tokio::time::{Instant, timeout_at};
 
@@ -110,16 +111,22 @@ async fn add_with_ids(
             script_ids.push(None);
             continue;
         }
-        let (caller, access) = (runner.queue.key().clone(), runner.setup().task.sandbox.tasks);
-        let trace_parent = job.trace_parent.clone();
-        let services = CallServices::of_id_source(runtime.clone(), caller, access, trace_parent, depth + 1);
-        let services = Arc::new(services);
+        let (caller, trace_parent) = (runner.queue.key().clone(), job.trace_parent.clone());
+        // `None` until its turn comes.
+        let mut services: Option<Arc<CallServices>> = None;
+        let begin = |granted: Arc<Granted>| -> Arc<dyn Services> {
+            let begun = CallServices::of_id_source(runtime.clone(), caller, granted, trace_parent.clone(), depth + 1);
+            services.insert(Arc::new(begun)).clone()
+        };
         // Boxed, because it would enlarge the future of every addition.
-        let id = timeout_at(deadline, Box::pin(next(runner, services.clone(), depth))).await;
+        let id = timeout_at(deadline, Box::pin(next(runner, begin, trace_parent.as_ref(), depth))).await;
+        if let Some(services) = &services {
+            services.files.end().await;
+        }
         let id = id.map_err(|_| AddError::NextTimeout { given: logs.len(), jobs: all, time })?;
         job.id = id.map_err(|problem| AddError::NextFailed { at, problem })?;
         script_ids.push(job.id.filter(|_| is_script));
-        logs.push(services.log.finish(&*runtime.clock));
+        logs.push(services.map(|services| services.log.finish(&*runtime.clock)).unwrap_or_default());
     }
     let added = add_replacing(runtime, runner, jobs, &mut script_ids).await?;
     for (at, id) in script_ids.replaced() {
@@ -188,11 +195,14 @@ async fn append_logs(runtime: &Arc<Runtime>, runner: &Arc<TaskRunner>, logs: Vec
     drop(tokio::time::timeout(LOG_WAIT, appending).await);
 }
 
-/// Calls the task's id source; `None` if it leaves the id to the task's counter.
-async fn next(runner: &TaskRunner, services: Arc<CallServices>, depth: u32) -> Result<Option<JobId>, Problem> {
-    let trace_parent = services.trace_parent.clone();
-    let result =
-        runner.id_sources().next(|| runner.setup(), &runner.meters, services, trace_parent.as_ref(), depth).await;
+/// Calls the task's id source; `None` if it leaves the id to the task's counter. `services` makes the services of the call.
+async fn next(
+    runner: &TaskRunner,
+    services: impl FnOnce(Arc<Granted>) -> Arc<dyn Services>,
+    trace_parent: Option<&Arc<str>>,
+    depth: u32,
+) -> Result<Option<JobId>, Problem> {
+    let result = runner.id_sources().next(|| runner.setup(), &runner.meters, services, trace_parent, depth).await;
     match result {
         Some(Ok(Answer::Id(id))) => Ok(id),
         Some(Ok(_)) => Ok(None),
@@ -201,7 +211,7 @@ async fn next(runner: &TaskRunner, services: Arc<CallServices>, depth: u32) -> R
         Some(Err(error)) => {
             let problem = error.problem().clone();
             runner.meters.handler_failed(Role::IdSource);
-            let trace_id = trace_id(trace_parent.as_ref());
+            let trace_id = trace_id(trace_parent);
             tracing::warn!(
                 task = %runner.queue.key(),
                 trace_id,

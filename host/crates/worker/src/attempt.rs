@@ -7,12 +7,14 @@ use std::task::Poll;
 
 use saggar_job::{Ending, LogSource, Outcome, Problem, Role};
 use saggar_queue::{Claim, Cost, LogLine};
-use saggar_sandbox::{Answer, Call, Input, Report, Sandbox};
+use saggar_record::Recording;
+use saggar_sandbox::{Answer, Call, Input, JobContext, Report, Sandbox};
 use saggar_tenant::Flow;
 use tokio::sync::Notify;
 
 use crate::handler_sandboxes::HandlerSandboxes;
 use crate::progress::Reporter;
+use crate::recorder::{self, EndedCall, Recorded, Recorder};
 use crate::runtime::Runtime;
 use crate::services::CallServices;
 use crate::setup::{About, Setup};
@@ -25,14 +27,18 @@ pub(crate) struct SlotSandboxes {
     pub(crate) sandbox: Sandbox,
     /// For the progress handler.
     pub(crate) handlers: HandlerSandboxes,
+    /// Of the processor's calls.
+    recorder: Recorder,
 }
 
 impl SlotSandboxes {
     /// `None` if the plugins of the setup are not loaded; the slot then stays with its earlier setup.
     pub(crate) fn new(setup: Arc<Setup>, flow: &Flow) -> Option<Self> {
         let loaded = setup.roles.get(&Role::Processor)?;
-        let sandbox = Sandbox::new(loaded.plugin.clone(), loaded.limits, flow.clone());
-        Some(Self { sandbox, handlers: HandlerSandboxes::new(setup, flow.clone()) })
+        let mut sandbox = Sandbox::new(loaded.plugin.clone(), loaded.limits, flow.clone());
+        let recorder = Recorder::new(&setup);
+        recorder.prepare(&mut sandbox);
+        Some(Self { sandbox, handlers: HandlerSandboxes::new(setup, flow.clone()), recorder })
     }
 }
 
@@ -54,17 +60,25 @@ pub(crate) async fn run(
     let trace_parent = span.as_ref().map_or(claim.trace_parent(), |span| Some(span.trace_parent())).cloned();
     let running = claim.running();
     let (task, id, attempt) = (claim.queue().key(), running.id(), running.attempt());
-    let access = sandboxes.handlers.setup().task.sandbox.tasks;
-    let services = Arc::new(CallServices::of_attempt(runtime.clone(), running.clone(), access, trace_parent));
-    let trace_id = trace_id(services.trace_parent.as_ref());
+    let SlotSandboxes { handlers, recorder, .. } = &mut *sandboxes;
+    let setup = handlers.setup();
+    let about = About { id, attempt, trace_parent: trace_parent.as_ref() };
+    let job = setup.context(about, Role::Processor);
+    let services = CallServices::of_attempt(runtime.clone(), running.clone(), setup.granted.clone(), trace_parent);
+    let services = Arc::new(recorder.begin(services, setup, &job, claim));
+    let own_services = services.services();
+    let trace_id = trace_id(own_services.trace_parent.as_ref());
     tracing::debug!(%task, %id, attempt, trace_id, "an attempt begins");
-    let mut reporter = Reporter::new(runtime, runner, claim, &services);
-    let report = call(runner, sandboxes, claim, &services, &mut reporter).await;
+    let mut reporter = Reporter::new(runtime, runner, claim, own_services);
+    let report = call(runner, sandboxes, (claim, job), &services, &mut reporter).await;
     // The last values are delivered before the end.
     reporter.deliver_latest(&mut sandboxes.handlers).await;
-    let mut lines = services.log.finish(&*runtime.clock);
+    own_services.files.end().await;
+    let mut lines = own_services.log.finish(&*runtime.clock);
     let cost = Cost {
         digest: sandboxes.sandbox.plugin().digest().clone(),
+        // At the end, because the first attempts of a host may begin before all code of the app is loaded.
+        deployment: sandboxes.handlers.setup().deployment(),
         cpu: report.cpu,
         peak_memory: report.peak_memory,
         fresh: report.fresh,
@@ -82,6 +96,16 @@ pub(crate) async fn run(
     if let Some(span) = span {
         span.end(outcome.as_ref());
     }
+    let SlotSandboxes { sandbox, handlers, recorder } = sandboxes;
+    let memory_hash = report.memory_hash;
+    let ended = EndedCall { outcome: outcome.as_ref(), cost: &cost, took: report.took, memory_hash };
+    let parts = (&**handlers.setup(), sandbox, claim);
+    match recorder.end(runtime, &services, parts, &ended, &runner.record_rate) {
+        Recorded::Nothing => {}
+        // Boxed, because few attempts are kept.
+        Recorded::Record(record) => Box::pin(recorder::keep(runner, claim, record)).await,
+        Recorded::Dropped(reason) => recorder::count_dropped(runner, id, reason),
+    }
     if !lines.is_empty() {
         runtime.append_log(runner, id, lines).await;
     }
@@ -97,16 +121,14 @@ fn failure_lines(runtime: &Runtime, claim: &Claim, problem: &Problem) -> impl It
 async fn call(
     runner: &TaskRunner,
     sandboxes: &mut SlotSandboxes,
-    claim: &Claim,
-    services: &Arc<CallServices>,
+    (claim, job): (&Claim, JobContext),
+    services: &Arc<Recording<CallServices>>,
     reporter: &mut Reporter<'_>,
 ) -> Report {
-    let SlotSandboxes { sandbox, handlers } = sandboxes;
-    let running = claim.running();
-    let about = About { id: running.id(), attempt: running.attempt(), trace_parent: services.trace_parent.as_ref() };
+    let SlotSandboxes { sandbox, handlers, .. } = sandboxes;
     let setup = handlers.setup();
     let call = Call {
-        job: setup.context(about, Role::Processor),
+        job,
         input: Input::Process { args: claim.args().clone() },
         timeout: setup.task.timeout,
         services: services.clone(),

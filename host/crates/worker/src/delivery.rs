@@ -23,9 +23,10 @@ pub(crate) async fn deliver(
     input: Input,
 ) -> Option<Problem> {
     let (role, id) = (input.role(), key.id);
-    let access = handlers.setup().task.sandbox.tasks;
-    let services = Arc::new(CallServices::of_handler(runtime.clone(), key, access, about.trace_parent.cloned()));
+    let granted = handlers.setup().granted.clone();
+    let services = Arc::new(CallServices::of_handler(runtime.clone(), key, granted, about.trace_parent.cloned()));
     let result = handlers.call(&runner.meters, about, input, services.clone()).await;
+    services.files.end().await;
     let mut lines = services.log.finish(&*runtime.clock);
     let problem = match result {
         Some(Err(error)) => Some(error.problem().clone()),

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use saggar_grant::Granted;
 use saggar_job::Role;
 use saggar_sandbox::{Answer, Call, CallError, Input, Sandbox, Services};
 use saggar_tenant::Flow;
@@ -79,13 +80,14 @@ impl HandlerSandboxPool {
         Self { flow, permits: Semaphore::new(sandboxes.max(1) as usize), idle: Mutex::default() }
     }
 
-    /// Calls `next` under the setup that is current when its turn comes. Inside another call of `next` (`depth` above
-    /// 0) it does not wait for a permit, because the outer call may hold it.
+    /// Calls `next` under the setup that is current when its turn comes; `services` makes the services of the call with the
+    /// capabilities of that setup. Inside another call of `next` (`depth` above 0) it does not wait for a permit, because the
+    /// outer call may hold it.
     pub(crate) async fn next(
         &self,
         setup: impl Fn() -> Arc<Setup>,
         meters: &Meters,
-        services: Arc<dyn Services>,
+        services: impl FnOnce(Arc<Granted>) -> Arc<dyn Services>,
         trace_parent: Option<&Arc<str>>,
         depth: u32,
     ) -> Option<Result<Answer, CallError>> {
@@ -95,6 +97,7 @@ impl HandlerSandboxPool {
             Some(sandboxes) => sandboxes.refreshed(setup()),
             None => HandlerSandboxes::new(setup(), self.flow.clone()),
         };
+        let services = services(sandboxes.setup().granted.clone());
         let answer = sandboxes.call(meters, About { trace_parent, ..About::NOTHING }, Input::Next, services).await;
         if depth == 0 {
             sandboxes.retire_if_scarce();

@@ -7,9 +7,12 @@
 mod error;
 mod log_buffer;
 mod meters;
+mod not_recorded;
 mod quota_meters;
+mod record_rate;
 mod running_gate;
 mod setup;
+mod shared_files;
 mod shielded;
 mod slot_set;
 mod source_line;
@@ -22,13 +25,17 @@ mod runtime;
 mod task_runner;
 mod task_runners;
 
+mod call_files;
 mod delivery;
+mod exchange;
+mod kv_access;
 mod services;
 
 mod attempt;
 mod failures;
 mod lane;
 mod progress;
+mod recorder;
 mod slot;
 
 mod add;
@@ -44,4 +51,5 @@ pub use known::{OpenTask, Orphan};
 pub use meters::describe_metrics;
 pub use opening::TaskChanges;
 pub use setup::{Need, Setup, Unready};
+pub use shared_files::SharedFiles;
 pub use worker::Worker;

@@ -1,17 +1,18 @@
-//! Periodic maintenance: removes ended jobs whose retention is over, in small steps.
+//! Periodic maintenance: removes ended jobs whose retention is over, and entries of the key-value store that have expired, in
+//! small steps; closes connections that were kept for later requests of guests.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use saggar_queue::{Pruned, Queue};
 use tokio_util::sync::CancellationToken;
 
 use crate::runtime::Runtime;
 
-/// How often jobs are removed.
+/// How often it is done.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Jobs removed in one step, so that no step blocks the store for long.
+/// Jobs or entries removed in one step, so that no step blocks the store for long.
 const STEP: usize = 500;
 
 /// Runs until the host stops.
@@ -20,7 +21,13 @@ pub(crate) async fn run(runtime: Arc<Runtime>) {
         tokio::select! {
             biased;
             () = runtime.stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => prune(&runtime.queue, runtime.tenant.name(), &runtime.stop).await,
+            () = tokio::time::sleep(EVERY) => {
+                if let Some(http) = runtime.http.get() {
+                    http.close_idle(Instant::now());
+                }
+                prune(&runtime.queue, runtime.tenant.name(), &runtime.stop).await;
+                remove_expired(&runtime).await;
+            }
         }
     }
 }
@@ -43,6 +50,22 @@ async fn prune(queue: &Queue, tenant: &str, stop: &CancellationToken) {
                     tracing::error!(task = %queue.key(), %error, "ended jobs could not be removed; trying again later");
                     break;
                 }
+            }
+        }
+    }
+}
+
+async fn remove_expired(runtime: &Runtime) {
+    let tenant = runtime.tenant.name();
+    loop {
+        match runtime.queue.store().remove_expired(tenant, STEP, runtime.clock.now()).await {
+            Ok(true) if !runtime.stop.is_cancelled() => tokio::task::yield_now().await,
+            Ok(_) => break,
+            // The store reports it itself.
+            Err(error) if error.is_passing() => break,
+            Err(error) => {
+                tracing::error!(%tenant, %error, "expired entries could not be removed; trying again later");
+                break;
             }
         }
     }

@@ -11,6 +11,7 @@ use saggar_job::{Ending, FailureKind, Role, TaskKey};
 use saggar_queue::{SeriesLabel, TaskQueue, Totals, series_label};
 use saggar_sandbox::{CallError, Report};
 
+use crate::not_recorded::NotRecorded;
 use crate::quota_meters;
 
 const ATTEMPT: &str = "saggar_attempt_duration_seconds";
@@ -21,6 +22,7 @@ const CALLS: &str = "saggar_sandbox_calls_total";
 const INSTANTIATIONS: &str = "saggar_sandbox_instantiations_total";
 const NO_CAPACITY: &str = "saggar_sandbox_no_capacity_total";
 const TIMEOUTS: &str = "saggar_timeouts_total";
+const NOT_RECORDED: &str = "saggar_records_dropped_total";
 const PEAK: &str = "saggar_sandbox_memory_peak_bytes";
 const SLOTS: &str = "saggar_slots";
 const BUSY: &str = "saggar_slots_busy";
@@ -41,6 +43,7 @@ pub fn describe_metrics() {
     describe_counter!(INSTANTIATIONS, "Calls that ran in a new instance, by task and role");
     describe_counter!(NO_CAPACITY, "Calls that failed because there was no capacity for a sandbox, by task and role");
     describe_counter!(TIMEOUTS, "Calls stopped at their timeout, by task and role");
+    describe_counter!(NOT_RECORDED, "Attempts that were to be recorded and have no record, by task and reason");
     describe_gauge!(PEAK, Unit::Bytes, "Peak memory of an instance of the task's processor");
     describe_gauge!(SLOTS, "Slots of the task");
     describe_gauge!(BUSY, "Slots of the task that run an attempt");
@@ -104,6 +107,11 @@ impl Meters {
         counter!(GIVEN_UP, self.label.0 => self.label.1.clone(), "event" => event(role)).increment(1);
     }
 
+    /// Counts an attempt that was to be recorded and has no record.
+    pub(crate) fn not_recorded(&self, reason: NotRecorded) {
+        counter!(NOT_RECORDED, self.label.0 => self.label.1.clone(), "reason" => reason.label()).increment(1);
+    }
+
     /// Updates gauges, for a task that has these `roles`. The calls of the processor are counted by the ended attempts.
     pub(crate) fn measure(&self, totals: &Totals, roles: impl Iterator<Item = Role>) {
         self.begin_roles(roles);
@@ -139,6 +147,10 @@ impl Meters {
         }
         if role != Role::Processor {
             counter!(HANDLER_FAILURES, self.label.0 => self.label.1.clone(), "event" => event(role)).increment(0);
+        } else {
+            for reason in NotRecorded::ALL {
+                counter!(NOT_RECORDED, self.label.0 => self.label.1.clone(), "reason" => reason.label()).increment(0);
+            }
         }
         if matches!(role, Role::AddHandler | Role::SuccessHandler | Role::ErrorHandler) {
             counter!(GIVEN_UP, self.label.0 => self.label.1.clone(), "event" => event(role)).increment(0);

@@ -44,8 +44,8 @@ enum Action {
     Start,
     /// It was open and gets a new setup.
     Replace(Setup),
-    /// It was open, and its setup is the same.
-    Keep,
+    /// It was open, and its setup is the same, but for the deployment.
+    Keep(Option<u64>),
 }
 
 impl Worker {
@@ -86,6 +86,12 @@ impl Worker {
         }
     }
 
+    /// Sets the number of the deployment of all open tasks.
+    pub fn set_deployment(&self, number: u64) {
+        let _replacing = self.0.replacing.lock();
+        self.0.runners.load().open.values().for_each(|runner| runner.setup().set_deployment(number));
+    }
+
     /// Runs `work` in the background, until it ends or the worker stops.
     pub fn spawn_until_stop(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.0.stop.clone();
@@ -107,7 +113,8 @@ impl Worker {
     async fn open_queue(&self, old: &TaskRunners, setup: Setup) -> Result<Opened, StoreError> {
         let id = setup.task.id.folded();
         if let Some(runner) = old.open.get(id).cloned() {
-            let action = if runner.setup().is_same(&setup) { Action::Keep } else { Action::Replace(setup) };
+            let is_same = runner.setup().is_same(&setup);
+            let action = if is_same { Action::Keep(setup.deployment()) } else { Action::Replace(setup) };
             return Ok(Opened { runner, action });
         }
         let queue = self.0.queue.open(TaskKey::new(self.0.tenant.name(), id), setup.rules()).await?;
@@ -123,7 +130,8 @@ impl Worker {
         for Opened { runner, action } in opened {
             open.insert(runner.queue.key().task.to_string(), runner.clone());
             match action {
-                Action::Keep => {
+                Action::Keep(deployment) => {
+                    deployment.into_iter().for_each(|number| runner.setup().set_deployment(number));
                     changes.unchanged += 1;
                     continue;
                 }

@@ -1,12 +1,14 @@
 //! The runtime: what all tasks of a worker share, from the queue to the signals of a stop. Everything that runs has a
 //! handle of it; the [`Worker`](crate::Worker) is the layer above.
 
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
+use saggar_files::TenantFiles;
+use saggar_http_client::TenantHttp;
 use saggar_job::{Clock, JobId, JobKey, LogSource, TaskKey};
 use saggar_queue::{Added, Change, LogLine, NewJob, Queue, TaskQueue};
 use saggar_tenant::Tenant;
@@ -18,6 +20,7 @@ use crate::error::{AddError, LookupError};
 use crate::family::Families;
 use crate::quota_meters::QuotaMeters;
 use crate::running_gate::RunningGate;
+use crate::shared_files::SharedFiles;
 use crate::shielded::Shielded;
 use crate::task_runner::TaskRunner;
 use crate::task_runners::TaskRunners;
@@ -45,6 +48,8 @@ pub(crate) struct Runtime {
     pub(crate) add: Add,
     pub(crate) traces: Traces,
     pub(crate) families: Arc<Families>,
+    /// The exchanges of guests; unset if the host has no client for them.
+    pub(crate) http: OnceLock<TenantHttp>,
     pub(crate) runners: ArcSwap<TaskRunners>,
     /// Held while setups are replaced, so that loaded plugins cannot replace the setup of a reload.
     pub(crate) replacing: Mutex<()>,
@@ -56,6 +61,10 @@ pub(crate) struct Runtime {
     pub(crate) background: TaskTracker,
     /// Large arguments of unique jobs that guests add are fingerprinted one at a time.
     pub(crate) large_fingerprints: Arc<Semaphore>,
+    /// What guests share with those of other workers to use files; set before the first task is opened.
+    pub(crate) shared_files: OnceLock<SharedFiles>,
+    /// The files that guests of the tenant have open.
+    pub(crate) tenant_files: TenantFiles,
     /// Cancelled when the host stops: no more claims, no more jobs from outside.
     pub(crate) stop: CancellationToken,
     /// Cancelled after the slots have ended: lanes end when no callback is due.
@@ -67,6 +76,11 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
+    /// Returns what guests share to use files. A worker that was given nothing has no scratch directories.
+    pub(crate) fn shared_files(&self) -> &SharedFiles {
+        self.shared_files.get_or_init(|| SharedFiles::new(None))
+    }
+
     /// Returns a line of a job's log, with the current time.
     pub(crate) fn line(&self, source: LogSource, text: String) -> LogLine {
         LogLine { at: self.clock.now(), source, text }

@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use saggar_definition::JobAccess;
+use saggar_definition::truncated;
+use saggar_files::{FileAnswer, FileError, FileHandle, FileOperation, FileRoot};
+use saggar_grant::{Granted, JobAccess, TaskPattern};
 use saggar_job::{JobId, JobKey, LogSource, Problem, TaskKey};
-use saggar_queue::{AddOptions, Change, Job, NewJob, OptionsError, Running};
-use saggar_sandbox::{Services, TaskJob};
-use saggar_tenant::QuotaExceeded;
+use saggar_queue::{AddOptions, Change, Job, KvAnswer, KvOperation, NewJob, OptionsError, Running};
+use saggar_sandbox::{HttpError, HttpRequest, HttpResponse, Services, TaskJob};
+use saggar_tenant::{Flow, QuotaExceeded};
 
+use crate::call_files::{self, CallFiles, Performed};
 use crate::error::{AddError, LookupError};
+use crate::kv_access;
 use crate::log_buffer::LogBuffer;
 use crate::runtime::Runtime;
 
@@ -19,8 +23,8 @@ pub(crate) struct CallServices {
     pub(crate) runtime: Arc<Runtime>,
     /// The task whose guest is called; `None` if it is the task of `about`.
     caller: Option<TaskKey>,
-    /// Which jobs the guest may look up and cancel.
-    access: JobAccess,
+    /// The capabilities of the guest.
+    pub(crate) granted: Arc<Granted>,
     /// The attempt, if the call is one; handlers report no progress and are not cancelled.
     pub(crate) running: Option<Arc<Running>>,
     /// The job that the call is about, and the parent of the jobs that its guest adds.
@@ -28,6 +32,7 @@ pub(crate) struct CallServices {
     /// The trace context of the call and of the jobs that its guest adds.
     pub(crate) trace_parent: Option<Arc<str>>,
     pub(crate) log: LogBuffer,
+    pub(crate) files: CallFiles,
     /// How many calls of `next` this one is inside.
     pub(crate) depth: u32,
 }
@@ -37,37 +42,37 @@ impl CallServices {
     pub(crate) fn of_attempt(
         runtime: Arc<Runtime>,
         running: Arc<Running>,
-        access: JobAccess,
+        granted: Arc<Granted>,
         trace_parent: Option<Arc<str>>,
     ) -> Self {
         let about = running.key();
-        Self { running: Some(running), about: Some(about), ..Self::new(runtime, access, trace_parent) }
+        Self { running: Some(running), about: Some(about), ..Self::new(runtime, granted, trace_parent) }
     }
 
     /// For a call of a handler about the job `about`.
     pub(crate) fn of_handler(
         runtime: Arc<Runtime>,
         about: JobKey,
-        access: JobAccess,
+        granted: Arc<Granted>,
         trace_parent: Option<Arc<str>>,
     ) -> Self {
-        Self { about: Some(about), ..Self::new(runtime, access, trace_parent) }
+        Self { about: Some(about), ..Self::new(runtime, granted, trace_parent) }
     }
 
     /// For a call of `next` of the task `caller`; `depth` counts it and those it is inside.
     pub(crate) fn of_id_source(
         runtime: Arc<Runtime>,
         caller: TaskKey,
-        access: JobAccess,
+        granted: Arc<Granted>,
         trace_parent: Option<Arc<str>>,
         depth: u32,
     ) -> Self {
-        Self { caller: Some(caller), depth, ..Self::new(runtime, access, trace_parent) }
+        Self { caller: Some(caller), depth, ..Self::new(runtime, granted, trace_parent) }
     }
 
-    fn new(runtime: Arc<Runtime>, access: JobAccess, trace_parent: Option<Arc<str>>) -> Self {
-        let (caller, running, about, log) = Default::default();
-        Self { runtime, caller, access, running, about, trace_parent, log, depth: 0 }
+    fn new(runtime: Arc<Runtime>, granted: Arc<Granted>, trace_parent: Option<Arc<str>>) -> Self {
+        let (caller, running, about, log, files) = Default::default();
+        Self { runtime, caller, granted, running, about, trace_parent, log, files, depth: 0 }
     }
 
     /// Returns the task whose guest is called.
@@ -75,8 +80,16 @@ impl CallServices {
         self.about.as_ref().map(|job| &job.task).or(self.caller.as_ref())
     }
 
+    /// Returns the name of the task whose guest is called.
+    pub(crate) fn caller_name(&self) -> &str {
+        self.caller().map_or("", |caller| &*caller.task)
+    }
+
     /// Adds a job as a child of the one that the call is about.
     async fn add_job(&self, task: &str, job: NewJob) -> Result<JobId, Problem> {
+        if !self.granted.tasks.allows_adding_to(task) {
+            return Err(self.may_not_add_to(task));
+        }
         let (parent, trace_parent) = (self.about.clone(), self.trace_parent.clone());
         let job = NewJob { parent, trace_parent, ..job };
         match (self.runtime.add)(&self.runtime, task, vec![job], self.depth, Duration::MAX).await {
@@ -109,7 +122,7 @@ impl CallServices {
     /// of the task added, so any job of the task may be the parent.
     fn has_access(&self, key: &JobKey, job: &Job) -> bool {
         let parent = job.origin.as_ref().and_then(|origin| origin.parent.as_ref());
-        self.access == JobAccess::All
+        self.granted.tasks.jobs == JobAccess::All
             || self.about.as_ref() == Some(key)
             || parent.is_some_and(|parent| Some(&parent.task) == self.caller())
     }
@@ -130,12 +143,23 @@ impl CallServices {
 
     fn not_added(&self, key: &JobKey) -> Problem {
         let (task, id) = (&key.task.task, key.id);
-        let caller = self.caller().map_or("", |caller| &*caller.task);
+        let caller = self.caller_name();
         let message = format!(
             "no job of the task `{caller}` added the job {task}#{id}, so the task may not look it up or cancel it; \
-             `\"sandbox\": {{\"tasks\": \"all\"}}` in the definition of `{caller}` allows access to all jobs"
+             `\"sandbox\": {{\"tasks\": \"all\"}}` in the definition of `{caller}` requests access to all jobs"
         );
         Problem::new("not-added", message)
+    }
+
+    fn may_not_add_to(&self, task: &str) -> Problem {
+        let (task, caller) = (truncated(task), self.caller_name());
+        let patterns: Vec<&str> = self.granted.tasks.add.iter().map(TaskPattern::as_str).collect();
+        let allowed = if patterns.is_empty() { "no task".to_owned() } else { patterns.join(", ") };
+        let message = format!(
+            "the task `{caller}` may not add jobs to `{task}`: its definition allows adding to {allowed} \
+             (`\"sandbox\": {{\"tasks\": {{\"add\": […]}}}}`)"
+        );
+        Problem::new("not-granted", message)
     }
 }
 
@@ -185,11 +209,40 @@ impl Services for CallServices {
     }
 
     async fn cancel(&self, task: &str, id: JobId) -> Result<(), Problem> {
-        if self.access != JobAccess::All {
+        if self.granted.tasks.jobs != JobAccess::All {
             // A job's parent never changes, so access cannot be lost before the change.
             self.accessible_job(task, id).await?;
         }
         self.runtime.change(task, id, Change::Cancel).await.map_err(|error| self.problem(&error))
+    }
+
+    fn env(&self) -> Vec<(String, String)> {
+        self.granted.env.clone()
+    }
+
+    fn roots(&self) -> Vec<FileRoot> {
+        call_files::roots(&self.granted)
+    }
+
+    async fn file(&self, operation: FileOperation) -> Result<FileAnswer, FileError> {
+        let flow = Flow::new(self.runtime.tenant.clone(), self.caller_name());
+        let Performed { answer, notice } = self.files.perform(&self.runtime, &flow, &self.granted, operation).await;
+        if let Some(notice) = notice {
+            self.log(LogSource::Host, &notice);
+        }
+        answer
+    }
+
+    fn close_file(&self, handle: FileHandle) {
+        self.files.close(handle);
+    }
+
+    async fn http(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.exchange(request).await
+    }
+
+    async fn kv(&self, operation: KvOperation) -> Result<KvAnswer, Problem> {
+        kv_access::perform(&self.runtime, &self.granted, self.caller_name(), operation).await
     }
 }
 

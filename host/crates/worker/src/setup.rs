@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use saggar_definition::Task;
+use saggar_grant::Granted;
 use saggar_job::{CodeFile, JobId, Role};
 use saggar_queue::{Lane, Retention, Rules};
 use saggar_sandbox::{JobContext, Limits, Plugin};
@@ -18,11 +20,15 @@ const MAX_LANES: u32 = 4;
 pub struct Setup {
     /// Its definition.
     pub task: Arc<Task>,
+    /// The capabilities of its guests.
+    pub(crate) granted: Arc<Granted>,
     /// The task's id, as guests see it.
     id: Arc<str>,
     pub(crate) roles: BTreeMap<Role, RolePlugin>,
     /// Why no attempt starts; `None` if attempts start.
     pub(crate) unready: Option<Unready>,
+    /// The number of the last deployment with this code; 0 before there is one.
+    deployment: AtomicU64,
 }
 
 /// Why no attempt of a task starts.
@@ -62,9 +68,13 @@ impl About<'_> {
 pub struct Need(pub u32);
 
 impl Setup {
-    /// Creates a setup; `plugin` finds the loaded code that a reference names. The error is a role without a
-    /// plugin.
-    pub fn new(task: Arc<Task>, plugin: impl Fn(&CodeFile) -> Option<Plugin>) -> Result<Self, Role> {
+    /// Creates a setup with these capabilities; `plugin` finds the loaded code that a reference names. The error is a
+    /// role without a plugin.
+    pub fn new(
+        task: Arc<Task>,
+        granted: Arc<Granted>,
+        plugin: impl Fn(&CodeFile) -> Option<Plugin>,
+    ) -> Result<Self, Role> {
         let mut roles = BTreeMap::new();
         for (role, reference) in task.references() {
             let plugin = plugin(&reference.value.code).ok_or(role)?;
@@ -77,24 +87,44 @@ impl Setup {
             roles.insert(role, RolePlugin { plugin, handler, limits, timeout });
         }
         let is_complete = roles.contains_key(&Role::Processor);
-        let id = task.id.as_str().into();
-        if is_complete { Ok(Self { task, id, roles, unready: None }) } else { Err(Role::Processor) }
+        if is_complete { Ok(Self { roles, ..Self::empty(task, granted, None) }) } else { Err(Role::Processor) }
     }
 
     /// Creates the setup of a task without plugins: its jobs wait, and can be looked up and changed.
     pub fn unready(task: Arc<Task>, why: Unready) -> Self {
-        let id = task.id.as_str().into();
-        Self { task, id, roles: BTreeMap::new(), unready: Some(why) }
+        // Nothing of it is called.
+        Self::empty(task, Arc::default(), Some(why))
     }
 
-    /// Returns whether jobs run in the same way with both: the same definition and file, and plugins with the same
-    /// content. Comments in the file and the times of files do not matter.
+    fn empty(task: Arc<Task>, granted: Arc<Granted>, unready: Option<Unready>) -> Self {
+        let id = task.id.as_str().into();
+        Self { task, granted, id, roles: BTreeMap::new(), unready, deployment: AtomicU64::new(0) }
+    }
+
+    /// Returns the digests of the code of its roles.
+    pub fn digests(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.roles.values().map(|loaded| loaded.plugin.digest())
+    }
+
+    /// Sets the number of the last deployment that has its code.
+    pub fn set_deployment(&self, number: u64) {
+        self.deployment.store(number, Ordering::Relaxed);
+    }
+
+    /// Returns the number of the last deployment that has its code; `None` before there is one.
+    pub(crate) fn deployment(&self) -> Option<u64> {
+        Some(self.deployment.load(Ordering::Relaxed)).filter(|number| *number > 0)
+    }
+
+    /// Returns whether jobs run in the same way with both: the same definition and file, the same capabilities, and
+    /// plugins with the same content. Comments in the file and the times of files do not matter.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let digests = |setup: &Self| -> Vec<_> {
             setup.roles.iter().map(|(role, loaded)| (*role, loaded.plugin.digest().clone())).collect()
         };
         self.unready == other.unready
             && (self.task.id.as_str(), self.task.file()) == (other.task.id.as_str(), other.task.file())
+            && self.granted == other.granted
             && digests(self) == digests(other)
             && self.task.effective_definition() == other.task.effective_definition()
     }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::handler_sandboxes::HandlerSandboxPool;
 use crate::meters::Meters;
+use crate::record_rate::RecordRate;
 use crate::setup::{Setup, Unready};
 use crate::slot_set::SlotSet;
 
@@ -22,6 +23,7 @@ pub(crate) struct TaskRunner {
     adds: SlotSet,
     ends: SlotSet,
     pub(crate) meters: Meters,
+    pub(crate) record_rate: RecordRate,
     /// Ends the slots and lanes when the task is gone or the host stops.
     pub(crate) stop: CancellationToken,
     setup: ArcSwap<Setup>,
@@ -41,6 +43,7 @@ impl TaskRunner {
             adds: SlotSet::default(),
             ends: SlotSet::default(),
             meters,
+            record_rate: RecordRate::default(),
             stop,
             setup: ArcSwap::from_pointee(setup),
             replaced: Notify::new(),

@@ -1,12 +1,14 @@
 //! The worker: runs the jobs of a tenant. The top layer of the crate: it starts and stops the other modules, and is the
 //! interface for the host.
 
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use opentelemetry::global::BoxedTracer;
 use parking_lot::Mutex;
+use saggar_files::TenantFiles;
+use saggar_http_client::{HttpClient, Secrets, TenantHttp};
 use saggar_job::{Clock, JobId, JobKey};
 use saggar_queue::{Added, Change, NewJob, Queue, TaskQueue};
 use saggar_tenant::{Quota, Tenant};
@@ -20,6 +22,7 @@ use crate::family::Family;
 use crate::quota_meters::QuotaMeters;
 use crate::running_gate::RunningGate;
 use crate::runtime::Runtime;
+use crate::shared_files::SharedFiles;
 use crate::shielded::Shielded;
 use crate::trace::Traces;
 
@@ -48,6 +51,7 @@ impl Worker {
             add,
             traces: Traces::new(tracer),
             families: Arc::default(),
+            http: OnceLock::new(),
             runners: ArcSwap::default(),
             replacing: Mutex::default(),
             maintained: Once::new(),
@@ -55,11 +59,32 @@ impl Worker {
             lanes: TaskTracker::new(),
             background: TaskTracker::new(),
             large_fingerprints: Arc::new(Semaphore::new(1)),
+            shared_files: OnceLock::new(),
+            tenant_files: TenantFiles::default(),
             stop: CancellationToken::new(),
             lanes_stop: CancellationToken::new(),
             abort: CancellationToken::new(),
             abandoned: Mutex::default(),
         }))
+    }
+
+    /// Lets guests make exchanges over HTTP with this client, as far as their tasks are granted any. The first call counts.
+    pub fn use_http(&self, client: HttpClient) {
+        self.0.http.get_or_init(|| TenantHttp::new(client, Arc::clone(&self.0.tenant)));
+    }
+
+    /// Replaces the values of the secrets that requests of guests can carry.
+    pub fn set_secrets(&self, secrets: Secrets) {
+        if let Some(http) = self.0.http.get() {
+            http.set_secrets(secrets);
+        }
+    }
+
+    /// Sets what its guests share with those of other workers to use files. Call it before the first task is opened; later
+    /// calls have no effect.
+    pub fn share_files(&self, files: SharedFiles) {
+        // A second one would count the same directories again.
+        let _ = self.0.shared_files.set(files);
     }
 
     /// Returns the tenant whose jobs it runs.

@@ -4,7 +4,9 @@ mod compile;
 mod console;
 mod contract;
 mod errors;
+mod files;
 mod hostile;
+mod key_values;
 mod language;
 mod modules;
 mod platform;
@@ -24,6 +26,8 @@ pub(crate) fn all() -> Vec<Case> {
         modules::cases(),
         errors::cases(),
         tasks::cases(),
+        key_values::cases(),
+        files::cases(),
         console::cases(),
         platform::cases(),
         hostile::cases(),

@@ -3,7 +3,6 @@
   'use strict';
   const { defineProperty } = Object;
   const { isView } = ArrayBuffer;
-  const NativeError = Error;
   const NativeDOMException = DOMException;
   const Bytes = Uint8Array;
   const { min, floor } = Math;
@@ -76,12 +75,6 @@
       for (let i = 0; i < 16; i++) uuid += (i === 4 || i === 6 || i === 8 || i === 10 ? '-' : '') + HEX[bytes[i]];
       return uuid;
     },
-  });
-
-  global('fetch', async function fetch() {
-    const error = new NativeError('fetch: http is not granted to scripts: there is no network');
-    defineProperty(error, 'code', { value: 'http-not-granted', writable: true, configurable: true, enumerable: true });
-    throw error;
   });
 
   class TextEncoder {

@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use saggar::{JobId, LogLine, LogSource, Problem, Status, Timestamp};
-use saggar_queue::{AddOptions, LogBudget};
-use saggar_sandbox::{Services, TaskJob};
+use saggar_grant::KvGrant;
+use saggar_job::{Clock, SystemClock};
+use saggar_queue::{AddOptions, KvLimits, KvStore, LogBudget, MemoryStore};
+use saggar_sandbox::{KvAnswer, KvOperation, Services, TaskJob};
 
 /// Maximum number of added jobs that are kept of one call. Further ones are counted.
 const MAX_KEPT: usize = 1_000;
+
+/// The bounds of the key-value store of the tested calls, which are the defaults of a grant.
+const KV_LIMITS: KvLimits = KvLimits { keys: KvGrant::DEFAULT_KEYS, bytes: KvGrant::DEFAULT_BYTES };
 
 /// Maximum bytes of the texts of added jobs that are kept of one call.
 const MAX_BYTES: usize = 16 << 20;
@@ -58,7 +63,7 @@ impl AddedJob {
 
 /// Records a call.
 #[derive(Debug, Default)]
-pub(super) struct CallRecorder(Mutex<Recording>);
+pub(super) struct CallRecorder(Mutex<Recording>, MemoryStore);
 
 impl CallRecorder {
     /// Returns what was recorded since the last time.
@@ -168,6 +173,12 @@ impl Services for CallRecorder {
         }
         job.is_cancelled = true;
         Ok(())
+    }
+
+    /// The key-value store is empty at first, and gone afterwards.
+    async fn kv(&self, operation: KvOperation) -> Result<KvAnswer, Problem> {
+        let answer = self.1.kv(&"test".into(), operation, KV_LIMITS, SystemClock.now()).await;
+        answer.map_err(|error| Problem::new(error.code(), error.to_string()))
     }
 }
 

@@ -10,7 +10,7 @@ use saggar_definition::{ScriptFiles, Variable, is_script_file, read_task, resolv
 use saggar_sandbox::ScriptError;
 use serde_json::json;
 
-use super::cases;
+use super::{captured, cases};
 use crate::cli::author::{RoleArg, Test};
 
 /// What is tested.
@@ -24,19 +24,21 @@ pub(super) enum Target {
         app: Option<PathBuf>,
         files: Vec<PathBuf>,
     },
+    /// A test case that was captured.
+    Captured(PathBuf),
 }
 
 /// A function of a plugin or script.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Function {
-    pub(super) code: Code,
+pub(crate) struct Function {
+    pub(crate) code: Code,
     /// The part of the reference after `#`, or the function of a script.
-    pub(super) handler: Option<String>,
+    pub(crate) handler: Option<String>,
 }
 
 /// A file with code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Code {
+pub(crate) enum Code {
     /// A component's file.
     Component { path: PathBuf, place: Option<FileInApp> },
     /// A script of an app.
@@ -45,7 +47,7 @@ pub(super) enum Code {
 
 /// The place of a file of code in an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FileInApp {
+pub(crate) struct FileInApp {
     pub(super) app: PathBuf,
     /// The path in the app, such as `scripts/mail/send.js`.
     pub(super) file: String,
@@ -90,7 +92,7 @@ impl Code {
     }
 
     /// Returns the code in an existing file.
-    fn of_file(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn of_file(path: &Path) -> anyhow::Result<Self> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if !is_script_file(name) {
             return Ok(Self::Component { path: path.to_owned(), place: FileInApp::of(path, &["plugins"])? });
@@ -110,7 +112,7 @@ impl Code {
     }
 
     /// Loads the code.
-    pub(super) async fn load(&self, engine: &Engine) -> anyhow::Result<Plugin> {
+    pub(crate) async fn load(&self, engine: &Engine) -> anyhow::Result<Plugin> {
         match self {
             Self::Component { path, .. } => engine.load(path).await.with_context(|| path.display().to_string()),
             Self::Script(FileInApp { app, file }) => {
@@ -142,6 +144,10 @@ impl Target {
             only_files(args)?;
             let (root, app) = (path.to_owned(), Some(path.to_owned()));
             return Ok(Self::Files { root, app, files: cases::find(path)? });
+        }
+        if captured::is_captured(path) {
+            only_files(args)?;
+            return Ok(Self::Captured(path.to_owned()));
         }
         if cases::is_test_file(path) {
             only_files(args)?;
@@ -193,7 +199,7 @@ impl fmt::Display for Function {
 
 impl Function {
     /// Finds the file of a reference in an app.
-    fn of_reference(app: &Path, text: &str) -> anyhow::Result<Self> {
+    pub(crate) fn of_reference(app: &Path, text: &str) -> anyhow::Result<Self> {
         let task = task_of(text, &json!({}))?;
         let reference = &task.process.value;
         let root = app.canonicalize().with_context(|| format!("cannot open the app {}", app.display()))?;
@@ -215,6 +221,11 @@ impl Function {
     pub(super) fn reference(&self) -> Option<Reference> {
         Some(Reference { code: self.code.place()?.code()?, handler: self.handler.clone() })
     }
+}
+
+/// Returns the code that a reference names.
+pub(crate) fn code_of(reference: &str) -> anyhow::Result<CodeFile> {
+    Ok(task_of(reference, &json!({}))?.process.value.code)
 }
 
 /// Reads the definition of a task with this processor, so that references and limits have one syntax and one default.

@@ -3,10 +3,11 @@
 
 use crate::config::read_configuration;
 
-const CORPUS: [&str; 3] = [
+const CORPUS: [&str; 4] = [
     include_str!("../../../../fuzz/corpus/configuration/whole.toml"),
     include_str!("../../../../fuzz/corpus/configuration/mistakes.toml"),
     include_str!("../../../../fuzz/corpus/configuration/nested.toml"),
+    include_str!("../../../../fuzz/corpus/configuration/grants.toml"),
 ];
 
 /// Pieces that are inserted.
@@ -32,6 +33,7 @@ fn the_corpus_is_read() {
     assert_eq!(read_configuration(CORPUS[0]), 0, "the first file has no mistakes");
     assert!(read_configuration(CORPUS[1]) > 1);
     assert!(read_configuration(CORPUS[2]) > 0);
+    assert_eq!(read_configuration(CORPUS[3]), 0, "the grants have no mistakes");
 }
 
 #[test]

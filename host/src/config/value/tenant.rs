@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use saggar::{EnvAllow, TenantSettings};
-use saggar_definition::{nearest, truncated};
+use saggar::grant::Grants;
+use saggar::{EnvAllow, TenantSettings, grants_document};
 use saggar_tenant::{Quotas, Tenant};
 use serde_json::{Value, json};
 
-use super::super::input::{Entry, Node, RawValue};
+use super::super::input::{Node, RawValue};
+use super::grants::GrantsTable;
+use super::table::{known_keys, optional};
 use super::token::{ListedToken, read_tenant_tokens};
 use super::{Bytes, Count, EnvNames, Field, Reader, TokenList, ValueType};
 
@@ -16,7 +18,7 @@ use super::{Bytes, Count, EnvNames, Field, Reader, TokenList, ValueType};
 pub(crate) const TENANT: &str = "tenant";
 
 /// The keys of a tenant.
-const KEYS: [&str; 6] = ["name", "dir", "weight", "env_allow", "token", "quotas"];
+const KEYS: [&str; 7] = ["name", "dir", "weight", "env_allow", "token", "quotas", "grants"];
 
 /// Maximum number of tenants of a host.
 const MAX_TENANTS: usize = 10_000;
@@ -116,7 +118,7 @@ impl ValueType for TenantList {
 }
 
 fn shown(tenant: &ConfiguredTenant) -> Value {
-    let TenantSettings { name, dir, weight, env_allow, quotas } = &tenant.settings;
+    let TenantSettings { name, dir, weight, env_allow, quotas, grants } = &tenant.settings;
     let mut given = *quotas;
     let quotas = QUOTAS.iter().filter_map(|key| Some((key.name.to_owned(), json!((*(key.value)(&mut given))?))));
     json!({
@@ -126,6 +128,7 @@ fn shown(tenant: &ConfiguredTenant) -> Value {
         "env_allow": EnvNames.to_json(env_allow),
         "token": TokenList.to_json(&tenant.tokens),
         "quotas": quotas.collect::<serde_json::Map<_, _>>(),
+        "grants": grants_document(grants),
     })
 }
 
@@ -152,6 +155,10 @@ fn read_tenant(node: &Node, reader: &mut Reader) -> Option<ConfiguredTenant> {
         Some(node) => quotas(node, reader),
         None => Some(Quotas::default()),
     };
+    let grants = match entry("grants") {
+        Some(node) => GrantsTable::OF_TENANT.parse(&Field { name: "tenant.grants", node }, reader),
+        None => Some(Grants::of_tenant()),
+    };
     let tokens = match entry("token") {
         Some(node) => {
             let tenant = name.as_deref().unwrap_or_default();
@@ -161,45 +168,8 @@ fn read_tenant(node: &Node, reader: &mut Reader) -> Option<ConfiguredTenant> {
     };
     let weight = weight.and_then(|weight| u32::try_from(weight).ok());
     let ((), name, dir, weight) = (known?, name?, dir?, weight?);
-    let settings = TenantSettings { name, dir, weight, env_allow: env_allow?, quotas: quotas? };
+    let settings = TenantSettings { name, dir, weight, env_allow: env_allow?, quotas: quotas?, grants: grants? };
     Some(ConfiguredTenant { settings, tokens: tokens? })
-}
-
-/// Reports unknown keys; returns `None` if there are some.
-fn known_keys<const N: usize>(
-    entries: &[Entry],
-    keys: &[&'static str; N],
-    table: &str,
-    reader: &mut Reader,
-) -> Option<()> {
-    let mut known = Some(());
-    for entry in entries.iter().filter(|entry| !keys.contains(&entry.name.as_str())) {
-        let help = match entry.name.as_str() {
-            "tokens" => "write `token`: each is a `[[tenant.token]]`".to_owned(),
-            name => match nearest(name, *keys) {
-                Some(key) => format!("did you mean `{key}`?"),
-                None => format!("valid keys are {}", keys.map(|key| format!("`{key}`")).join(", ")),
-            },
-        };
-        let message = format!("unknown key `{}` in `{table}`", truncated(&entry.name));
-        reader.in_file().error(entry.name_span, message, help);
-        known = None;
-    }
-    known
-}
-
-/// Parses a value, or returns the default if there is none; `None` if it is invalid.
-fn optional<T: ValueType>(
-    node: Option<&Node>,
-    name: &'static str,
-    ty: &T,
-    default: T::Value,
-    reader: &mut Reader,
-) -> Option<T::Value> {
-    match node {
-        Some(node) => ty.parse(&Field { name, node }, reader),
-        None => Some(default),
-    }
 }
 
 fn name(node: &Node, reader: &mut Reader) -> Option<Arc<str>> {

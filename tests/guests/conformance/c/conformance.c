@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -201,11 +202,96 @@ static saggar_result random_number(uint64_t id, saggar_text args) {
     return saggar_ok(format_u64("%" PRIu64, number));
 }
 
+static const char *boolean(bool value) { return value ? "true" : "false"; }
+
+/* The keys as a JSON array. */
+static const char *json_of_keys(const saggar_kv_page *page) {
+    char *json = saggar_alloc(LINE);
+    size_t length = 0;
+    for (size_t at = 0; at < page->count; at++) {
+        length += (size_t)snprintf(json + length, LINE - length, "%c%s", at == 0 ? '[' : ',', json_of(page->keys[at]));
+    }
+    snprintf(json + length, LINE - length, "]");
+    return json;
+}
+
+static saggar_result ledger(uint64_t id, saggar_text args) {
+    (void)id, (void)args;
+    saggar_problem problem, refusal = {0};
+    saggar_kv_entry none, value;
+    uint64_t first, second, third;
+    int64_t five, less;
+    bool removed, again;
+    saggar_kv_page page;
+    saggar_text one = saggar_str("\"one\""), two = saggar_str("\"two\""), start = {0};
+    bool is_done = saggar_kv_get("ledger/none", &none, &problem) &&
+                   saggar_kv_swap("ledger/a", 0, one, 0, &first, &problem) &&
+                   saggar_kv_swap("ledger/a", 0, two, 0, &second, &problem) &&
+                   saggar_kv_swap("ledger/a", first, two, 0, &third, &problem) &&
+                   saggar_kv_get("ledger/a", &value, &problem) &&
+                   saggar_kv_increment("ledger/n", 5, 0, &five, &problem) &&
+                   saggar_kv_increment("ledger/n", -7, 0, &less, &problem) &&
+                   saggar_kv_set("ledger/text", saggar_str("\"x\""), 3600000, NULL, &problem);
+    if (!is_done) return saggar_fail(SAGGAR_RETRY, problem);
+    bool was_refused = !saggar_kv_increment("ledger/text", 1, 0, NULL, &refusal);
+    is_done = saggar_kv_keys("ledger/", start, 1000, &page, &problem) &&
+              saggar_kv_remove("ledger/a", 0, &removed, &problem) && saggar_kv_remove("ledger/a", 0, &again, &problem);
+    if (!is_done) return saggar_fail(SAGGAR_RETRY, problem);
+    char *json = saggar_alloc(LINE);
+    snprintf(json, LINE, "[%s,%s,%s,%s,%s,%" PRId64 ",%" PRId64 ",%s,%s,%s,%s]", none.version == 0 ? "null" : "true",
+             boolean(first > 0), boolean(second > 0), boolean(third > 0), saggar_copy(value.value), five, less,
+             was_refused ? json_of(refusal.code) : "\"none\"", json_of_keys(&page), boolean(removed), boolean(again));
+    return saggar_ok(saggar_str(json));
+}
+
+/* Returns the value of the key that is the first argument, or the code of the problem. */
+static saggar_result value_of(const char *key) {
+    saggar_problem problem;
+    saggar_kv_entry entry;
+    if (!saggar_kv_get(key, &entry, &problem)) return saggar_ok(saggar_quote(problem.code));
+    return entry.version == 0 ? null_result() : saggar_ok(entry.value);
+}
+
+static saggar_result kept(uint64_t id, saggar_text args) {
+    (void)id;
+    saggar_text item, key;
+    if (!saggar_item(args, 0, &item) || !saggar_unquote(item, &key)) return saggar_reject("invalid-args", "no key");
+    return value_of(saggar_copy(key));
+}
+
+static saggar_result stored(uint64_t id, saggar_text args) {
+    (void)id;
+    saggar_text item, key, value;
+    saggar_problem problem;
+    if (!saggar_item(args, 0, &item) || !saggar_unquote(item, &key) || !saggar_item(args, 1, &value)) {
+        return saggar_reject("invalid-args", "stored takes a key and a value");
+    }
+    if (!saggar_kv_set(saggar_copy(key), value, 0, NULL, &problem)) return saggar_ok(saggar_quote(problem.code));
+    return value_of(saggar_copy(key));
+}
+
+static saggar_result files(uint64_t id, saggar_text args) {
+    (void)id, (void)args;
+    const char *word = getenv("WORD");
+    if (word == NULL) return saggar_reject("no-word", "the variable WORD is not set");
+    FILE *file = fopen("/scratch/word", "w");
+    if (file == NULL) return saggar_reject("no-file", "the file cannot be written");
+    fputs(word, file);
+    fclose(file);
+    file = fopen("/scratch/word", "r");
+    if (file == NULL) return saggar_reject("no-file", "the file cannot be read");
+    char *text = saggar_alloc(LINE);
+    if (fgets(text, LINE, file) == NULL) text[0] = 0;
+    fclose(file);
+    return quoted(text);
+}
+
 SAGGAR_PROCESSORS(
     {"echo", echo, true}, {"nothing", nothing}, {"unicode", unicode}, {"progress", progress}, {"context", context},
     {"levels", levels}, {"print", print}, {"reject", reject}, {"retry", retry}, {"later", later}, {"broken", broken},
     {"children", children}, {"options", options}, {"lookup", lookup}, {"cancel", cancel}, {"unknown", unknown},
-    {"passed", passed}, {"ident", ident}, {"random", random_number})
+    {"passed", passed}, {"ident", ident}, {"random", random_number}, {"ledger", ledger}, {"stored", stored}, {"kept", kept},
+    {"files", files})
 
 static bool counter(uint64_t *id, bool *has_id, saggar_problem *problem) {
     (void)id, (void)has_id, (void)problem;

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"strconv"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"saggar.local/guest/addhandler"
 	"saggar.local/guest/errorhandler"
 	"saggar.local/guest/idsource"
+	"saggar.local/guest/kv"
 	"saggar.local/guest/processor"
 	"saggar.local/guest/progresshandler"
 	"saggar.local/guest/successhandler"
@@ -42,6 +44,11 @@ func init() {
 	processor.Handle("passed", func(guest.Job) (uint64, error) { return guest.Add("nowhere") })
 	processor.Handle("ident", func(job guest.Job) string { return strconv.FormatUint(job.ID, 10) })
 	processor.Handle("random", func(guest.Job) float64 { return rand.Float64() })
+	processor.Handle("files", files)
+
+	processor.Handle("ledger", ledger)
+	processor.Handle("stored", stored)
+	processor.Handle("kept", kept)
 
 	idsource.Handle("counter", func() (uint64, error) { return 0, nil })
 	idsource.Handle("fixed", func() (uint64, error) { return 4711, nil })
@@ -140,6 +147,57 @@ func options(guest.Job) ([]uint64, error) {
 	return ids, nil
 }
 
+func ledger(guest.Job) ([]any, error) {
+	var failed error
+	check := func(err error) {
+		if failed == nil {
+			failed = err
+		}
+	}
+	none, _, err := kv.Get[any]("ledger/none")
+	check(err)
+	first, err := kv.Swap("ledger/a", 0, "one", 0)
+	check(err)
+	second, err := kv.Swap("ledger/a", 0, "two", 0)
+	check(err)
+	third, err := kv.Swap("ledger/a", first, "two", 0)
+	check(err)
+	value, _, err := kv.Get[string]("ledger/a")
+	check(err)
+	five, err := kv.Increment("ledger/n", 5)
+	check(err)
+	less, err := kv.Increment("ledger/n", -7)
+	check(err)
+	_, err = kv.SetFor("ledger/text", "x", time.Hour)
+	check(err)
+	refused := "none"
+	if _, err := kv.Increment("ledger/text", 1); err != nil {
+		refused = code(err)
+	}
+	keys, err := kv.Keys("ledger/")
+	check(err)
+	removed, err := kv.Remove("ledger/a")
+	check(err)
+	again, err := kv.Remove("ledger/a")
+	check(err)
+	return []any{none, first > 0, second > 0, third > 0, value, five, less, refused, keys, removed, again}, failed
+}
+
+func stored(_ guest.Job, key string, value json.RawMessage) any {
+	if _, err := kv.Set(key, value); err != nil {
+		return code(err)
+	}
+	return kept(guest.Job{}, key)
+}
+
+func kept(_ guest.Job, key string) any {
+	value, _, err := kv.Get[any](key)
+	if err != nil {
+		return code(err)
+	}
+	return value
+}
+
 func code(err error) string {
 	var problem *guest.Problem
 	if errors.As(err, &problem) {
@@ -192,4 +250,12 @@ func repeated(guest.Job, json.RawMessage) error {
 func failed(job guest.Job, problem *guest.Problem) error {
 	guest.Log(slog.LevelInfo, "failed %d %s: %s", job.ID, problem.Code, problem.Message)
 	return nil
+}
+
+func files(guest.Job) (string, error) {
+	if err := os.WriteFile("/scratch/word", []byte(os.Getenv("WORD")), 0o600); err != nil {
+		return "", err
+	}
+	word, err := os.ReadFile("/scratch/word")
+	return string(word), err
 }

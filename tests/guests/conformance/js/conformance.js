@@ -1,6 +1,7 @@
 // The conformance guest in JavaScript. `../README.md` says what each function does.
 
-import { Problem, Reject, Retry, RetryAfter, log, plugin, tasks } from "@saggar/guest";
+import { Problem, Reject, Retry, RetryAfter, http, kv, log, plugin, tasks } from "@saggar/guest";
+import { env, files } from "@saggar/guest/files";
 
 function orCode(request) {
   try {
@@ -9,6 +10,11 @@ function orCode(request) {
     if (error instanceof Problem) return error.code;
     throw error;
   }
+}
+
+function orRefused(use) {
+  const result = orCode(() => [use()]);
+  return typeof result === "string" ? "refused" : result[0];
 }
 
 const processors = {
@@ -72,6 +78,12 @@ const processors = {
     tasks.addWith("journal", ["late"], { delayMs: 3_600_000, priority: 7 }),
   ],
 
+  exchange: (_job, url) =>
+    orCode(() => {
+      const response = http.post(url, { headers: { authorization: "Bearer $SECRET.it" }, json: { a: "ü" } });
+      return [response.status, response.header("X-Echo"), response.json()];
+    }),
+
   lookup(_job, task, id) {
     const job = tasks.get(task, id);
     return { ...job, response: job.response ?? null };
@@ -82,6 +94,27 @@ const processors = {
   passed: () => tasks.add("nowhere"),
   ident: (job) => String(job.id),
   random: () => Math.random(),
+
+  ledger() {
+    const none = kv.get("ledger/none") ?? null;
+    const first = kv.swap("ledger/a", null, "one");
+    const second = kv.swap("ledger/a", null, "two");
+    const third = kv.swap("ledger/a", first, "two");
+    const value = kv.get("ledger/a");
+    const sums = [kv.increment("ledger/n", 5), kv.increment("ledger/n", -7)];
+    kv.set("ledger/text", "x", { ttlMs: 3_600_000 });
+    const refused = orCode(() => (kv.increment("ledger/text"), "none"));
+    const keys = kv.keys("ledger/");
+    const removed = [kv.remove("ledger/a"), kv.remove("ledger/a")];
+    return [none, first !== null, second !== null, third !== null, value, ...sums, refused, keys, ...removed];
+  },
+
+  stored: (_job, key, value) => orCode(() => (kv.set(key, value), kv.get(key))),
+  kept: (_job, key) => orCode(() => kv.get(key) ?? null),
+
+  variable: (_job, name) => env.get(name) ?? null,
+  written: (_job, path, content) => orRefused(() => (files.write(path, content), files.read(path))),
+  contents: (_job, path) => orRefused(() => files.read(path)),
 
   // Only for the guest that is built with componentize-js, which has the web's APIs and awaits promises.
   async web(_job, url) {

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import os
 import random as randomness
+from collections.abc import Callable
 from typing import Any
 
 from saggar_guest import (
@@ -12,6 +14,8 @@ from saggar_guest import (
     Reject,
     Retry,
     RetryAfter,
+    http,
+    kv,
     log,
     next_id,
     on_add,
@@ -69,6 +73,15 @@ def levels(job: Job) -> None:
 @processor("print")
 def print_word(job: Job, word: str) -> None:
     print(word, end="")
+
+
+@processor
+def exchange(job: Job, url: str) -> Any:
+    try:
+        response = http.post(url, headers={"authorization": "Bearer $SECRET.it"}, json={"a": "ü"})
+    except Problem as problem:
+        return problem.code
+    return [response.status, response.header("X-Echo"), response.json()]
 
 
 @processor
@@ -157,6 +170,74 @@ def ident(job: Job) -> str:
 @processor
 def random(job: Job) -> float:
     return randomness.random()
+
+
+@processor
+def ledger(job: Job) -> list[Any]:
+    none = kv.get("ledger/none")
+    first = kv.swap("ledger/a", None, "one")
+    second = kv.swap("ledger/a", None, "two")
+    third = kv.swap("ledger/a", first, "two")
+    value = kv.get("ledger/a")
+    sums = [kv.increment("ledger/n", 5), kv.increment("ledger/n", -7)]
+    kv.set("ledger/text", "x", ttl=3600)
+    refused = or_code(lambda: kv.increment("ledger/text"))
+    keys = list(kv.keys("ledger/"))
+    removed = [kv.remove("ledger/a"), kv.remove("ledger/a")]
+    return [none, first is not None, second is not None, third is not None, value, *sums, refused, keys, *removed]
+
+
+@processor
+def stored(job: Job, key: str, value: Any) -> Any:
+    def store() -> Any:
+        kv.set(key, value)
+        return kv.get(key)
+
+    return or_code(store)
+
+
+@processor
+def kept(job: Job, key: str) -> Any:
+    return or_code(lambda: kv.get(key))
+
+
+def or_code(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except Problem as problem:
+        return problem.code
+
+
+@processor
+def files(job: Job) -> str:
+    with open("/scratch/word", "w", encoding="utf-8") as file:
+        file.write(os.environ["WORD"])
+    with open("/scratch/word", encoding="utf-8") as file:
+        return file.read()
+
+
+@processor
+def variable(job: Job, name: str) -> str | None:
+    return os.environ.get(name)
+
+
+@processor
+def written(job: Job, path: str, content: str) -> str:
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(content)
+    except OSError:
+        return "refused"
+    return contents(job, path)
+
+
+@processor
+def contents(job: Job, path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return "refused"
 
 
 @next_id

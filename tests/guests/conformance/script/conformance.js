@@ -75,6 +75,16 @@ function options() {
   ];
 }
 
+async function exchange(id, url) {
+  const headers = { authorization: 'Bearer $SECRET.it', 'content-type': 'application/json' };
+  try {
+    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ a: 'ü' }) });
+    return [response.status, response.headers.get('X-Echo'), await response.json()];
+  } catch (error) {
+    return error.code;
+  }
+}
+
 function lookup(id, task, wanted) {
   const { id: found, status, current, total, message, response } = Process(`tasks.${task}.get`, wanted);
   return { id: found, status: status.toLowerCase(), current, total, message, response };
@@ -101,6 +111,54 @@ function ident(id) {
 
 function random() {
   return Math.random();
+}
+
+function ledger() {
+  const none = KV.get('ledger/none') ?? null;
+  const first = KV.swap('ledger/a', null, 'one');
+  const second = KV.swap('ledger/a', null, 'two');
+  const third = KV.swap('ledger/a', first, 'two');
+  const value = KV.get('ledger/a');
+  const sums = [KV.increment('ledger/n', 5), KV.increment('ledger/n', -7)];
+  KV.set('ledger/text', 'x', { ttlMs: 3_600_000 });
+  const refused = orCode(() => {
+    KV.increment('ledger/text');
+    return 'none';
+  });
+  const keys = KV.keys('ledger/');
+  const removed = [KV.remove('ledger/a'), KV.remove('ledger/a')];
+  return [none, first !== null, second !== null, third !== null, value, ...sums, refused, keys, ...removed];
+}
+
+function stored(id, key, value) {
+  return orCode(() => {
+    KV.set(key, value);
+    return KV.get(key);
+  });
+}
+
+function kept(id, key) {
+  return orCode(() => KV.get(key) ?? null);
+}
+
+function variable(id, name) {
+  return Env.get(name) ?? null;
+}
+
+function orRefused(use) {
+  const result = orCode(() => [use()]);
+  return typeof result === 'string' ? 'refused' : result[0];
+}
+
+function written(id, path, content) {
+  return orRefused(() => {
+    File.write(path, content);
+    return File.read(path);
+  });
+}
+
+function contents(id, path) {
+  return orRefused(() => File.read(path));
 }
 
 function counter() {}

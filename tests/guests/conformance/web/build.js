@@ -6,6 +6,7 @@ import { componentize } from "@bytecodealliance/componentize-js";
 const [, , witPath, worldName, file, output] = process.argv;
 // componentize-js resolves relative imports only.
 const source = await readFile(file, "utf8");
-await writeFile("source.js", source.replace('"@saggar/guest"', '"./saggar.js"'));
+const local = source.replace('"@saggar/guest"', '"./saggar/index.js"').replace('"@saggar/guest/files"', '"./saggar/files.js"');
+await writeFile("source.js", local);
 const options = { sourcePath: "source.js", witPath, worldName, disableFeatures: ["http", "fetch-event"] };
 await writeFile(output, (await componentize(options)).component);

@@ -155,13 +155,8 @@ fn a_connection_beyond_the_limit_waits_for_its_turn() {
     victim.survives(16);
 }
 
-/// Endless heads from a client without a token do not take connections from clients with a request.
-#[test]
-fn incomplete_heads_are_closed_in_favour_of_requests() {
-    let victim = Victim::start_with(&["--http-connections", "64"]);
-    let server = &victim.server;
-    let mut working = server.connect();
-    begin(server, &mut working);
+/// Opens 300 connections with half a head each, while others send requests.
+fn open_half_heads(server: &Server) -> Vec<Raw> {
     let mut half = Vec::new();
     for round in 0..300 {
         let mut one = server.connect();
@@ -171,17 +166,26 @@ fn incomplete_heads_are_closed_in_favour_of_requests() {
             assert_eq!(server.raw(server.head("GET /healthz", "")).status, 200, "after {round} half heads");
         }
     }
+    half
+}
+
+/// Endless heads from a client without a token do not take connections from clients with a request.
+#[tokio::test(flavor = "multi_thread")]
+async fn incomplete_heads_are_closed_in_favour_of_requests() {
+    let victim = Victim::start_with(&["--http-connections", "64"]);
+    let server = &victim.server;
+    let mut working = server.connect();
+    begin(server, &mut working);
+    let half = open_half_heads(server);
     assert_eq!(finish(&mut working), 201, "a request in flight was cut off");
     eprintln!("300 half heads: the host grew by {} KiB", victim.growth.peak_bytes() >> 10);
     drop(half);
+    victim.releases_memory(|| drop(open_half_heads(server))).await;
     victim.survives(16);
 }
 
-/// Connections that are idle after a complete request, and incomplete heads of 60 KiB, are closed as well.
-#[test]
-fn idle_connections_and_large_incomplete_heads_are_closed_too() {
-    let victim = Victim::start_with(&["--http-connections", "64"]);
-    let server = &victim.server;
+/// Opens 150 connections that are idle after a request, and as many with a large half head.
+fn open_idle_and_large(server: &Server) -> Vec<Raw> {
     let mut open = Vec::new();
     for round in 0..300 {
         let mut one = server.connect();
@@ -193,6 +197,15 @@ fn idle_connections_and_large_incomplete_heads_are_closed_too() {
         }
         open.push(one);
     }
+    open
+}
+
+/// Connections that are idle after a complete request, and incomplete heads of 60 KiB, are closed as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_and_large_incomplete_heads_are_closed_too() {
+    let victim = Victim::start_with(&["--http-connections", "64"]);
+    let server = &victim.server;
+    let open = open_idle_and_large(server);
     for _ in 0..100 {
         assert_eq!(server.raw(server.head("GET /healthz", "")).status, 200);
     }
@@ -201,6 +214,7 @@ fn idle_connections_and_large_incomplete_heads_are_closed_too() {
         victim.growth.peak_bytes() >> 10
     );
     drop(open);
+    victim.releases_memory(|| drop(open_idle_and_large(server))).await;
     victim.survives(32);
 }
 

@@ -52,7 +52,7 @@ pub(super) struct TwoTenants {
     pub(super) server: Server,
     /// Its directory is removed after the server has ended.
     pub(super) operator: Operator,
-    /// How many attacks were made.
+    /// How many attacks were made in this round.
     pub(super) attacks: usize,
     /// The numbers of what was tried.
     pub(super) traps: BTreeSet<u32>,

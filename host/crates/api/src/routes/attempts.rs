@@ -49,6 +49,7 @@ fn shown(record: AttemptRecord) -> wire::Attempt {
         ended_at: rfc3339::write(record.ended_at),
         ending: record.ending.name().to_owned(),
         problem: record.problem.as_deref().map(show::problem),
+        deployment: record.cost.as_ref().and_then(|cost| cost.deployment),
         cost: record.cost.map(|cost| wire::Cost {
             digest: cost.digest.to_string(),
             cpu_ms: cost.cpu.as_secs_f64() * 1_000.0,

@@ -49,8 +49,8 @@ pub(super) async fn reload(
         let (service, caller) = (service.clone(), caller.clone());
         async move {
             match jobs(&service, &caller)? {
-                Some(jobs) => jobs.reload().await,
-                None => service.tenants().reload().await,
+                Some(jobs) => jobs.reload(caller.author()).await,
+                None => service.tenants().reload(caller.author()).await,
             }
         }
     };

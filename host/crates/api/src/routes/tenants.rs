@@ -61,10 +61,11 @@ pub(super) async fn get_tenant(
     Ok(Answer::ok(shown(&found)))
 }
 
-/// Removes the data of a tenant that is not configured any more: its jobs with their logs and attempts, and its audit.
+/// Removes the data of a tenant that is not configured any more.
 ///
-/// Works in small steps, so that the other tenants hardly notice, and answers after 10 seconds at most. If `more` of the
-/// answer is true, data remains; the same request continues.
+/// These are its jobs with their logs, attempts and records, its events, its key-value store, its deployments with the code
+/// that is kept of them, and its audit. Works in small steps, so that the other tenants hardly notice, and answers after
+/// 10 seconds at most. If `more` of the answer is true, data remains; the same request continues.
 #[utoipa::path(
     delete, path = "/v1/tenants/{tenant}", tag = "tenants", params(TenantAddress),
     responses((status = 200, description = "What was removed", body = wire::RemovedTenant), RemovalRefusals)

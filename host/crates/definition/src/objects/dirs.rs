@@ -6,32 +6,36 @@ use crate::key::Key;
 use crate::parts::DirRequest;
 use crate::raw::RawObject;
 use crate::source::Located;
-use crate::value::{
-    Bool, DirPath, Field, Keys, MAX_LIST_LEN, Reader, ValueType, list_schema, object_schema, read_list, written_list,
-};
+use crate::value::{Bool, DIR_NAME, Field, Form, Keys, List, Reader, ValueType, object_schema};
 
-/// Directories, each a path or an object.
+/// Directories, each a name or an object.
 #[derive(Clone, Copy)]
 pub(crate) struct Dirs;
 
 /// One entry of the list.
+#[derive(Clone, Copy)]
 struct Dir;
 
-/// The keys of a directory as an object.
-const KEYS: Keys = &[&PATH, &WRITE];
+const LIST: List<Dir> = List { item: Dir, items: "directories", min: 0 };
 
-const PATH: Key<DirPath> = Key::new("path", DirPath, "The directory.").required();
+/// The keys of a directory as an object.
+const KEYS: Keys = &[&NAME, &WRITE];
+
+const NAME: Key<Form<String>> =
+    Key::new("name", DIR_NAME, "The name under which the operator grants it; its files are below `/NAME`.")
+        .required()
+        .or(&["path", "dir"]);
 const WRITE: Key<Bool> = Key::new("write", Bool, "Whether files in it may be changed.");
 
 impl ValueType for Dirs {
     type Value = Vec<Located<DirRequest>>;
 
     fn expected(&self) -> String {
-        format!("a list of at most {MAX_LIST_LEN} directories")
+        LIST.expected()
     }
 
     fn example(&self) -> String {
-        r#"["data", {"path": "out", "write": true}]"#.to_owned()
+        r#"["data", {"name": "out", "write": true}]"#.to_owned()
     }
 
     fn default(&self) -> Self::Value {
@@ -39,15 +43,23 @@ impl ValueType for Dirs {
     }
 
     fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
-        read_list(self, &Dir, field, reader)
+        let dirs = LIST.parse(field, reader)?;
+        for (at, dir) in dirs.iter().enumerate() {
+            if dirs.iter().take(at).any(|other| other.value.name == dir.value.name) {
+                // Without the name, which may come from the environment.
+                let message = format!("`{}` has this directory twice", field.path);
+                reader.problems.error(dir.span, message, "keep one of them; with `write` it can be read as well");
+            }
+        }
+        Some(dirs)
     }
 
     fn written(&self, value: &Self::Value) -> Option<serde_json::Value> {
-        written_list(&Dir, value)
+        LIST.written(value)
     }
 
     fn schema(&self) -> Schema {
-        list_schema(&Dir)
+        LIST.schema()
     }
 
     fn keys(&self) -> Keys {
@@ -59,11 +71,11 @@ impl ValueType for Dir {
     type Value = Option<DirRequest>;
 
     fn expected(&self) -> String {
-        "a path, or an object with `path` and `write`".to_owned()
+        "the name of a directory, or an object with `name` and `write`".to_owned()
     }
 
     fn example(&self) -> String {
-        r#"{"path": "data", "write": true}"#.to_owned()
+        r#"{"name": "data", "write": true}"#.to_owned()
     }
 
     fn default(&self) -> Option<DirRequest> {
@@ -72,13 +84,13 @@ impl ValueType for Dir {
 
     fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Option<DirRequest>> {
         if field.value.as_string_lit().is_some() {
-            let path = PATH.ty.parse(field, reader)?;
-            return Some(path.map(|path| DirRequest { path, write: false }));
+            let name = NAME.ty.parse(field, reader)?;
+            return Some(name.map(|name| DirRequest { name, write: false }));
         }
         let raw = RawObject::open(self, field, reader)?;
-        let path = raw.read(&PATH, reader);
+        let name = raw.read(&NAME, reader);
         let write = raw.read(&WRITE, reader);
-        Some(path.map(|path| DirRequest { path, write }))
+        Some(name.map(|name| DirRequest { name, write }))
     }
 
     fn written(&self, value: &Option<DirRequest>) -> Option<serde_json::Value> {
@@ -86,7 +98,7 @@ impl ValueType for Dir {
     }
 
     fn schema(&self) -> Schema {
-        json_schema!({ "anyOf": [PATH.ty.schema(), object_schema(KEYS)] })
+        json_schema!({ "anyOf": [NAME.ty.schema(), object_schema(KEYS)] })
     }
 
     fn keys(&self) -> Keys {
@@ -94,10 +106,10 @@ impl ValueType for Dir {
     }
 }
 
-/// Returns the directory as an author would write it: the path alone if it is only read.
+/// Returns the directory as an author would write it: the name alone if it is only read.
 fn written_dir(dir: &DirRequest) -> serde_json::Value {
     match dir.write {
-        true => serde_json::json!({ "path": dir.path, "write": true }),
-        false => dir.path.as_str().into(),
+        true => serde_json::json!({ "name": dir.name, "write": true }),
+        false => dir.name.as_str().into(),
     }
 }

@@ -5,11 +5,15 @@ use std::time::Duration;
 use schemars::Schema;
 
 use super::dirs::Dirs;
+use super::http::Http;
+use super::kv::Kv;
+use super::tasks::Tasks;
 use crate::key::Key;
-use crate::parts::{JobAccess, SandboxRequest};
+use crate::parts::SandboxRequest;
 use crate::raw::RawObject;
 use crate::value::{
-    Bytes, Choice, EnvNames, Field, Integer, Keys, Origins, Reader, Seconds, ValueType, object_schema, written_object,
+    ARGUMENT_POINTER, Bytes, ENV_NAME, Field, Form, Integer, Keys, List, OptionalBytes, Reader, Record, SECRET_NAME,
+    Seconds, ValueType, object_schema, written_object,
 };
 
 /// The value of `sandbox`.
@@ -17,7 +21,8 @@ use crate::value::{
 pub(crate) struct Sandbox;
 
 /// The keys of `sandbox`.
-const KEYS: Keys = &[&MEMORY, &REUSE, &EVENT_TIMEOUT, &TASKS, &HTTP, &ENV, &DIRS];
+const KEYS: Keys =
+    &[&MEMORY, &REUSE, &EVENT_TIMEOUT, &TASKS, &HTTP, &SECRETS, &KV, &ENV, &DIRS, &SCRATCH, &RECORD, &MASK];
 
 // Every language's runtime needs at least a mebibyte to start; a 32-bit guest can address four gibibytes.
 const MEMORY: Key<Bytes> = Key::new(
@@ -46,19 +51,64 @@ const EVENT_TIMEOUT: Key<Seconds> = Key::new(
     "Seconds of one call of an event handler.",
 );
 
-// A plugin of a third party must not read or cancel the jobs of other tasks unless the task file allows it.
-const TASKS: Key<Choice<JobAccess>> = Key::new(
+const TASKS: Key<Tasks> = Key::new(
     "tasks",
-    Choice(&[("added", JobAccess::Added), ("all", JobAccess::All)]),
-    "Which jobs its code may look up and cancel, besides the one that a call is about: added means those that jobs of \
-     this task added, all means every job of the app.",
+    Tasks,
+    "What its code may do with tasks: the jobs that it may look up and cancel (added or all), or an object that also says \
+     which tasks it may add jobs to.",
 )
 .or(&["jobs"]);
 
-const HTTP: Key<Origins> = Key::new("http", Origins, "Requested HTTP origins.").or(&["net"]);
-const ENV: Key<EnvNames> = Key::new("env", EnvNames, "Requested environment variables.");
-const DIRS: Key<Dirs> =
-    Key::new("dirs", Dirs, "Requested directories, read-only unless `write` is true.").or(&["fs", "files", "volumes"]);
+const HTTP: Key<Http> = Key::new(
+    "http",
+    Http,
+    "Origins that its code sends requests to, such as https://api.example.com or https://*.example.com.",
+)
+.or(&["net", "fetch"]);
+
+const SECRETS: Key<List<Form<String>>> = Key::new(
+    "secrets",
+    List { item: SECRET_NAME, items: "names of secrets", min: 0 },
+    "Secrets of the operator that its requests carry. Its code never sees their values.",
+)
+.or(&["secret"]);
+
+const KV: Key<Kv> = Key::new(
+    "kv",
+    Kv,
+    "Access to the key-value store: read, write, or an object with the access and a prefix of keys.",
+)
+.or(&["key_value", "storage", "store"]);
+
+const ENV: Key<List<Form<String>>> = Key::new(
+    "env",
+    List { item: ENV_NAME, items: "names of environment variables", min: 0 },
+    "Environment variables of the host that its code reads.",
+);
+
+const DIRS: Key<Dirs> = Key::new("dirs", Dirs, "Directories that its code reads, and changes if `write` is true.")
+    .or(&["fs", "files", "volumes"]);
+
+// A file system keeps at least a block for a file; what is larger than the memory of most machines is a directory of the
+// operator.
+const SCRATCH: Key<OptionalBytes> = Key::new(
+    "scratch",
+    OptionalBytes { min: 4 << 10, max: 64 << 30, example: 16 << 20 },
+    "Bytes of the directory /scratch, which each attempt gets empty and which is gone afterwards: \"16MiB\".",
+)
+.or(&["tmp", "temp"]);
+
+const RECORD: Key<Record> = Key::new(
+    "record",
+    Record,
+    "Which attempts are recorded, so that they can be run again: failures, all, off, or the share of attempts from 0 to 1.",
+);
+
+const MASK: Key<List<Form<String>>> = Key::new(
+    "mask",
+    List { item: ARGUMENT_POINTER, items: "JSON pointers into the arguments", min: 0 },
+    "Parts of the arguments that records do not keep: \"/0/password\" is a member of the first argument.",
+);
 
 impl ValueType for Sandbox {
     type Value = SandboxRequest;
@@ -83,21 +133,30 @@ impl ValueType for Sandbox {
             event_timeout: raw.read(&EVENT_TIMEOUT, reader),
             tasks: raw.read(&TASKS, reader),
             http: raw.read(&HTTP, reader),
+            secrets: raw.read(&SECRETS, reader),
+            kv: raw.read(&KV, reader),
             env: raw.read(&ENV, reader),
             dirs: raw.read(&DIRS, reader),
+            scratch: raw.read(&SCRATCH, reader),
+            record: raw.read(&RECORD, reader),
+            mask: raw.read(&MASK, reader),
         })
     }
 
     fn written(&self, value: &SandboxRequest) -> Option<serde_json::Value> {
-        let SandboxRequest { memory_bytes, reuse, event_timeout, tasks, http, env, dirs } = value;
         written_object([
-            MEMORY.written(memory_bytes),
-            REUSE.written(&u64::from(*reuse)),
-            EVENT_TIMEOUT.written(event_timeout),
-            TASKS.written(tasks),
-            HTTP.written(http),
-            ENV.written(env),
-            DIRS.written(dirs),
+            MEMORY.written(&value.memory_bytes),
+            REUSE.written(&u64::from(value.reuse)),
+            EVENT_TIMEOUT.written(&value.event_timeout),
+            TASKS.written(&value.tasks),
+            HTTP.written(&value.http),
+            SECRETS.written(&value.secrets),
+            KV.written(&value.kv),
+            ENV.written(&value.env),
+            DIRS.written(&value.dirs),
+            SCRATCH.written(&value.scratch),
+            RECORD.written(&value.record),
+            MASK.written(&value.mask),
         ])
     }
 
@@ -117,9 +176,14 @@ impl Default for SandboxRequest {
             reuse: u32::try_from(REUSE.ty.default).unwrap_or(1),
             event_timeout: EVENT_TIMEOUT.ty.default,
             tasks: TASKS.ty.default(),
-            http: Vec::new(),
+            http: None,
+            secrets: Vec::new(),
+            kv: None,
             env: Vec::new(),
             dirs: Vec::new(),
+            scratch: None,
+            record: RECORD.ty.default(),
+            mask: Vec::new(),
         }
     }
 }

@@ -1,191 +1,104 @@
-//! Lists of origins and environment variables that a task requests. The operator decides what is granted.
+//! The words of capabilities: origins, methods, names of variables, secrets and directories, patterns of tasks, places in
+//! arguments. The operator decides what is granted.
 
-use schemars::{Schema, json_schema};
+use saggar_grant::{Access, Method, Methods, OriginPattern, TaskPattern, is_dir_name, is_secret_name};
 
-use super::{Field, Reader, ValueType, is_variable_name};
-use crate::source::Located;
+use super::{Choice, Form, is_variable_name};
 
-/// Maximum number of entries of a list. An operator has to read and grant each of them.
-pub(crate) const MAX_LIST_LEN: usize = 64;
+/// Maximum length of a pointer into the arguments, and of the prefix of keys.
+const MAX_TEXT: usize = 256;
 
-/// Origins, such as `https://api.example.com`.
-#[derive(Clone, Copy)]
-pub(crate) struct Origins;
+/// An origin, such as `https://api.example.com`, or a pattern of origins.
+pub(crate) const ORIGIN: Form<OriginPattern> = Form {
+    expected: "an origin",
+    example: r#""https://api.example.com""#,
+    parse: |text| OriginPattern::parse(text).map_err(|error| error.to_string()),
+    text: |origin| origin.to_string(),
+};
 
-/// Names of environment variables.
-#[derive(Clone, Copy)]
-pub(crate) struct EnvNames;
+/// A method of HTTP.
+pub(crate) const METHOD: Form<Method> = Form {
+    expected: "a method of HTTP",
+    example: r#""GET""#,
+    parse: |text| Method::parse(text).ok_or_else(|| format!("write one of {}", Methods::ALL)),
+    text: |method| method.name().to_owned(),
+};
 
-/// One entry of a list.
-struct Origin;
-struct EnvName;
+/// The name of an environment variable.
+pub(crate) const ENV_NAME: Form<String> = Form {
+    expected: "the name of an environment variable",
+    example: r#""LANG""#,
+    parse: |text| {
+        let help = "write a name of letters, digits and `_`, for example `\"LANG\"`";
+        is_variable_name(text).then(|| text.to_owned()).ok_or_else(|| help.to_owned())
+    },
+    text: String::clone,
+};
 
-impl ValueType for Origins {
-    type Value = Vec<Located<String>>;
+/// The name of a secret.
+pub(crate) const SECRET_NAME: Form<String> = Form {
+    expected: "the name of a secret",
+    example: r#""stripe""#,
+    parse: |text| {
+        let help = "write the name under which the operator grants it: lower-case letters, digits, `-` and `_`";
+        is_secret_name(text).then(|| text.to_owned()).ok_or_else(|| help.to_owned())
+    },
+    text: String::clone,
+};
 
-    fn expected(&self) -> String {
-        format!("a list of at most {MAX_LIST_LEN} origins")
-    }
+/// The name of a directory.
+pub(crate) const DIR_NAME: Form<String> = Form {
+    expected: "the name of a directory",
+    example: r#""data""#,
+    parse: |text| {
+        let help = "write the name under which the operator grants it: lower-case letters, digits, `-` and `_`; its files \
+                    are below `/NAME`";
+        is_dir_name(text).then(|| text.to_owned()).ok_or_else(|| help.to_owned())
+    },
+    text: String::clone,
+};
 
-    fn example(&self) -> String {
-        r#"["https://api.example.com"]"#.to_owned()
-    }
+/// The id of a task, or a pattern of ids.
+pub(crate) const TASK_PATTERN: Form<TaskPattern> = Form {
+    expected: "the id of a task, or a pattern of ids",
+    example: r#""mail.*""#,
+    parse: |text| TaskPattern::parse(text).map_err(|error| error.to_string()),
+    text: |pattern| pattern.to_string(),
+};
 
-    fn default(&self) -> Self::Value {
-        Vec::new()
-    }
+/// The beginning of keys of the key-value store.
+pub(crate) const KEY_PREFIX: Form<String> = Form {
+    expected: "the beginning of keys",
+    example: r#""mail/""#,
+    parse: |text| {
+        let is_prefix = text.len() <= MAX_TEXT && !text.contains(char::is_control);
+        let help = format!("write at most {MAX_TEXT} bytes without control characters, for example `\"mail/\"`");
+        is_prefix.then(|| text.to_owned()).ok_or(help)
+    },
+    text: String::clone,
+};
 
-    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
-        read_list(self, &Origin, field, reader)
-    }
+/// A JSON pointer into the arguments.
+pub(crate) const ARGUMENT_POINTER: Form<String> = Form {
+    expected: "a JSON pointer into the arguments",
+    example: r#""/0/password""#,
+    parse: |text| {
+        let help = "write `/`, the number of the argument from 0, and the path in it: `\"/0/password\"`";
+        is_argument_pointer(text).then(|| text.to_owned()).ok_or_else(|| help.to_owned())
+    },
+    text: String::clone,
+};
 
-    fn written(&self, value: &Self::Value) -> Option<serde_json::Value> {
-        written_list(&Origin, value)
-    }
+/// What may be done with stored values.
+pub(crate) const ACCESS: Choice<Access> = Choice(&[("read", Access::Read), ("write", Access::Write)]);
 
-    fn schema(&self) -> Schema {
-        list_schema(&Origin)
-    }
-}
-
-impl ValueType for EnvNames {
-    type Value = Vec<Located<String>>;
-
-    fn expected(&self) -> String {
-        format!("a list of at most {MAX_LIST_LEN} names of environment variables")
-    }
-
-    fn example(&self) -> String {
-        r#"["LANG"]"#.to_owned()
-    }
-
-    fn default(&self) -> Self::Value {
-        Vec::new()
-    }
-
-    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
-        read_list(self, &EnvName, field, reader)
-    }
-
-    fn written(&self, value: &Self::Value) -> Option<serde_json::Value> {
-        written_list(&EnvName, value)
-    }
-
-    fn schema(&self) -> Schema {
-        list_schema(&EnvName)
-    }
-}
-
-impl ValueType for Origin {
-    type Value = Option<String>;
-
-    fn expected(&self) -> String {
-        "an origin".to_owned()
-    }
-
-    fn example(&self) -> String {
-        r#""https://api.example.com""#.to_owned()
-    }
-
-    fn default(&self) -> Option<String> {
-        None
-    }
-
-    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Option<String>> {
-        let text = reader.text(self, field)?;
-        if is_origin(&text) {
-            return Some(Some(text));
-        }
-        let corrected = origin_of(&text).filter(|_| !field.is_secret());
-        match corrected {
-            Some(origin) => reader.reject_with(self, field, format!("write {origin:?}, without a path")),
-            None => reader.reject(self, field),
-        }
-    }
-
-    fn written(&self, value: &Option<String>) -> Option<serde_json::Value> {
-        value.clone().map(Into::into)
-    }
-
-    fn schema(&self) -> Schema {
-        json_schema!({ "type": "string" })
-    }
-}
-
-impl ValueType for EnvName {
-    type Value = Option<String>;
-
-    fn expected(&self) -> String {
-        "the name of an environment variable".to_owned()
-    }
-
-    fn example(&self) -> String {
-        r#""LANG""#.to_owned()
-    }
-
-    fn default(&self) -> Option<String> {
-        None
-    }
-
-    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Option<String>> {
-        let name = reader.text(self, field)?;
-        if is_variable_name(&name) {
-            return Some(Some(name));
-        }
-        reader.reject_with(self, field, "write a name of letters, digits and `_`, for example `\"LANG\"`")
-    }
-
-    fn written(&self, value: &Option<String>) -> Option<serde_json::Value> {
-        value.clone().map(Into::into)
-    }
-
-    fn schema(&self) -> Schema {
-        json_schema!({ "type": "string" })
-    }
-}
-
-/// Parses the items of a list. Reports and drops invalid items.
-pub(crate) fn read_list<T, I>(
-    ty: &impl ValueType,
-    item: &I,
-    field: &Field<'_>,
-    reader: &mut Reader<'_>,
-) -> Option<Vec<Located<T>>>
-where
-    I: ValueType<Value = Option<T>>,
-{
-    let Some(fields) = field.items().filter(|fields| fields.len() <= MAX_LIST_LEN) else {
-        return reader.reject(ty, field);
-    };
-    let read = |field: &Field<'_>| Some(Located { value: item.parse(field, reader)??, span: field.span() });
-    Some(fields.iter().filter_map(read).collect())
-}
-
-/// Returns a list of such items as an author would write it; `None` if it is empty.
-pub(crate) fn written_list<T: Clone, I>(item: &I, list: &[Located<T>]) -> Option<serde_json::Value>
-where
-    I: ValueType<Value = Option<T>>,
-{
-    let items = list.iter().filter_map(|entry| item.written(&Some(entry.value.clone())));
-    (!list.is_empty()).then(|| items.collect())
-}
-
-/// Returns the JSON Schema of a list of such items.
-pub(crate) fn list_schema(item: &impl ValueType) -> Schema {
-    json_schema!({ "type": "array", "items": item.schema(), "maxItems": MAX_LIST_LEN })
-}
-
-fn is_origin(text: &str) -> bool {
-    origin_of(text).as_deref() == Some(text)
-}
-
-/// Returns the origin of an HTTP URL; `None` if the URL is invalid or has a user or password.
-fn origin_of(text: &str) -> Option<String> {
-    let (scheme, rest) = text.split_once("://")?;
-    let host = rest.split(['/', '?']).next()?;
-    let is_host = host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
-        && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c));
-    (["http", "https"].contains(&scheme) && is_host).then(|| format!("{scheme}://{host}"))
+/// Returns whether a text is a JSON pointer (RFC 6901) whose first part is the index of an argument.
+fn is_argument_pointer(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('/').filter(|_| text.len() <= MAX_TEXT) else { return false };
+    let first = rest.split('/').next().unwrap_or_default();
+    let is_index = !first.is_empty() && first.len() <= 9 && first.bytes().all(|byte| byte.is_ascii_digit());
+    let is_escaped = |part: &str| part.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
+    is_index && is_escaped(rest) && !rest.contains(char::is_control)
 }
 
 #[cfg(test)]
@@ -193,14 +106,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_a_scheme_a_host_and_an_optional_port() {
-        for text in ["https://api.example.com", "http://localhost:8080", "http://[::1]:80"] {
-            assert!(is_origin(text), "{text}");
+    fn a_pointer_begins_with_the_index_of_an_argument() {
+        for text in ["/0", "/0/password", "/12/a~1b/~0/", "/1/\"x\""] {
+            assert!(is_argument_pointer(text), "{text}");
         }
-        for text in
-            ["", "api.example.com", "ftp://x", "https://", "https://a/", "https://u:p@a", "https://*.a", "https://a b"]
-        {
-            assert!(!is_origin(text), "{text}");
+        for text in ["", "/", "0/password", "/password", "/-1", "/0/~2", "/0/a~", "/0\n", "/9999999999"] {
+            assert!(!is_argument_pointer(text), "{text}");
         }
     }
 }

@@ -20,10 +20,6 @@ pub(crate) struct Choice<T: 'static>(pub(crate) &'static [(&'static str, T)]);
 #[derive(Clone, Copy)]
 pub(crate) struct Bool;
 
-/// The path of a directory. Whether it exists is not checked.
-#[derive(Clone, Copy)]
-pub(crate) struct DirPath;
-
 /// Any value, which is ignored.
 #[derive(Clone, Copy)]
 pub(crate) struct Ignored;
@@ -64,6 +60,11 @@ impl<T: Copy + PartialEq> Choice<T> {
     fn names(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|(name, _)| *name)
     }
+
+    /// Returns the value with this name.
+    pub(crate) fn value(&self, name: &str) -> Option<T> {
+        self.0.iter().find(|(one, _)| *one == name).map(|(_, value)| *value)
+    }
 }
 
 impl<T: Copy + PartialEq> ValueType for Choice<T> {
@@ -92,8 +93,8 @@ impl<T: Copy + PartialEq> ValueType for Choice<T> {
 
     fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<T> {
         let text = reader.text(self, field)?;
-        if let Some((_, value)) = self.0.iter().find(|(name, _)| *name == text) {
-            return Some(*value);
+        if let Some(value) = self.value(&text) {
+            return Some(value);
         }
         let nearest = suggest::nearest(&text, self.names());
         match nearest.filter(|_| !field.is_secret()) {
@@ -148,38 +149,6 @@ impl ValueType for Bool {
 
     fn schema(&self) -> Schema {
         json_schema!({ "anyOf": [{ "type": "boolean" }, text_schema("true|false")] })
-    }
-}
-
-impl ValueType for DirPath {
-    type Value = Option<String>;
-
-    fn expected(&self) -> String {
-        "the path of a directory, without `..`".to_owned()
-    }
-
-    fn example(&self) -> String {
-        "\"data\"".to_owned()
-    }
-
-    fn default(&self) -> Option<String> {
-        None
-    }
-
-    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Option<String>> {
-        let path = reader.text(self, field)?;
-        let is_valid = !path.trim().is_empty()
-            && !path.contains(char::is_control)
-            && !path.split(['/', '\\']).any(|segment| segment == "..");
-        if is_valid { Some(Some(path)) } else { reader.reject(self, field) }
-    }
-
-    fn written(&self, value: &Option<String>) -> Option<serde_json::Value> {
-        value.clone().map(Into::into)
-    }
-
-    fn schema(&self) -> Schema {
-        json_schema!({ "type": "string", "minLength": 1 })
     }
 }
 

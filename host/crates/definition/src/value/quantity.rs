@@ -1,11 +1,13 @@
 //! Numbers with a unit: bytes such as `64MiB`, and durations such as `7d`.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use schemars::{Schema, json_schema};
 
 use super::number::number;
 use super::{Field, Reader, ValueType, text_schema};
+use crate::source::Located;
 
 /// Units of bytes, largest first.
 const BYTE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
@@ -19,6 +21,14 @@ pub(crate) struct Bytes {
     pub(crate) min: u64,
     pub(crate) max: u64,
     pub(crate) default: u64,
+}
+
+/// A number of bytes that can be left out.
+#[derive(Clone, Copy)]
+pub(crate) struct OptionalBytes {
+    pub(crate) min: u64,
+    pub(crate) max: u64,
+    pub(crate) example: u64,
 }
 
 /// A duration with a unit.
@@ -49,11 +59,7 @@ impl ValueType for Bytes {
     }
 
     fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<u64> {
-        let text = reader.scalar(self, field)?.into_text();
-        match bytes(&text).filter(|bytes| (self.min..=self.max).contains(bytes)) {
-            Some(bytes) => Some(bytes),
-            None => self.reject(&text, field, reader),
-        }
+        read_bytes(self, self.min..=self.max, field, reader)
     }
 
     fn written(&self, value: &u64) -> Option<serde_json::Value> {
@@ -61,25 +67,69 @@ impl ValueType for Bytes {
     }
 
     fn schema(&self) -> Schema {
-        json_schema!({
-            "anyOf": [
-                { "type": "integer", "minimum": self.min, "maximum": self.max },
-                text_schema(r"[0-9]+(\.[0-9]+)? ?([KkMmGg][Ii])?[Bb]?"),
-            ],
-        })
+        bytes_schema(self.min, self.max)
     }
 }
 
-impl Bytes {
-    /// Reports an invalid value. `64MB` is invalid because it is ambiguous; the help suggests `64MiB`.
-    fn reject<T>(&self, text: &str, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<T> {
-        let (count, unit) = split_unit(text);
-        let binary = unit.chars().next().map(|prefix| format!("{count}{}iB", prefix.to_ascii_uppercase()));
-        match binary.filter(|binary| !field.is_secret() && bytes(text).is_none() && bytes(binary).is_some()) {
-            Some(binary) => reader.reject_with(self, field, format!("write \"{binary}\"; units are KiB, MiB and GiB")),
-            None => reader.reject(self, field),
-        }
+impl ValueType for OptionalBytes {
+    type Value = Option<Located<u64>>;
+
+    fn expected(&self) -> String {
+        format!("a number of bytes from {} to {}", bytes_text(self.min), bytes_text(self.max))
     }
+
+    fn default(&self) -> Self::Value {
+        None
+    }
+
+    fn example(&self) -> String {
+        format!("\"{}\"", bytes_text(self.example))
+    }
+
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
+        let value = read_bytes(self, self.min..=self.max, field, reader)?;
+        Some(Some(Located { value, span: field.span() }))
+    }
+
+    fn written(&self, value: &Self::Value) -> Option<serde_json::Value> {
+        value.as_ref().map(|bytes| bytes_text(bytes.value).into())
+    }
+
+    fn schema(&self) -> Schema {
+        bytes_schema(self.min, self.max)
+    }
+}
+
+fn read_bytes(
+    ty: &impl ValueType,
+    range: RangeInclusive<u64>,
+    field: &Field<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<u64> {
+    let text = reader.scalar(ty, field)?.into_text();
+    match bytes(&text).filter(|bytes| range.contains(bytes)) {
+        Some(bytes) => Some(bytes),
+        None => reject_bytes(ty, &text, field, reader),
+    }
+}
+
+/// Reports an invalid value. `64MB` is invalid because it is ambiguous; the help suggests `64MiB`.
+fn reject_bytes<T>(ty: &impl ValueType, text: &str, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<T> {
+    let (count, unit) = split_unit(text);
+    let binary = unit.chars().next().map(|prefix| format!("{count}{}iB", prefix.to_ascii_uppercase()));
+    match binary.filter(|binary| !field.is_secret() && bytes(text).is_none() && bytes(binary).is_some()) {
+        Some(binary) => reader.reject_with(ty, field, format!("write \"{binary}\"; units are KiB, MiB and GiB")),
+        None => reader.reject(ty, field),
+    }
+}
+
+fn bytes_schema(min: u64, max: u64) -> Schema {
+    json_schema!({
+        "anyOf": [
+            { "type": "integer", "minimum": min, "maximum": max },
+            text_schema(r"[0-9]+(\.[0-9]+)? ?([KkMmGg][Ii])?[Bb]?"),
+        ],
+    })
 }
 
 impl ValueType for Period {
@@ -155,7 +205,7 @@ fn split_unit(text: &str) -> (&str, &str) {
 }
 
 /// Formats a number of bytes in the largest unit without a fraction.
-fn bytes_text(bytes: u64) -> String {
+pub fn bytes_text(bytes: u64) -> String {
     in_units(bytes, &BYTE_UNITS).map_or_else(|| bytes.to_string(), |(count, unit)| format!("{count}{unit}"))
 }
 

@@ -79,7 +79,8 @@ fn the_host_can_report_errors_at_a_reference_and_at_a_request() {
     let task = read_task("tasks/t.yao", text, &|_| Variable::Unset).unwrap();
     let missing = task.diagnose(Role::Processor, "there is no `plugins/mail.wasm`", "build it");
     let nowhere = task.diagnose(Role::AddHandler, "there is no handler", "add one");
-    let refused = task.diagnose_at(task.sandbox.http[0].span, "HTTP is not granted", "ask the operator");
+    let http = task.sandbox.http.as_ref().expect("a request");
+    let refused = task.diagnose_at(http.origins[0].span, "HTTP is not granted", "ask the operator");
     let shown = [missing.render(false), nowhere.render(false), refused.render(false)];
     insta::assert_snapshot!(shown.join(NEXT));
 }

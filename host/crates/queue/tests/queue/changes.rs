@@ -117,7 +117,8 @@ async fn a_list_has_live_progress_and_a_record_has_the_cost() {
     let page = fixture.queue.list(&ListQuery::of_task(fixture.task.key())).await.unwrap();
     assert_eq!(page.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [id, claim.running().id()]);
     assert_eq!(page.jobs[1].progress.message, "half");
-    let cost = Cost { digest: "aa".into(), cpu: Duration::from_micros(3), peak_memory: 9, fresh: true };
+    let cost =
+        Cost { digest: "aa".into(), deployment: Some(2), cpu: Duration::from_micros(3), peak_memory: 9, fresh: true };
     claim.spent(cost.clone());
     let id = claim.running().id();
     fixture.finish(claim, success()).await;

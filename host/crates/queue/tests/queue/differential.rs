@@ -9,9 +9,10 @@ use futures_util::FutureExt;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use saggar_queue::{
     AddError, Added, AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, CallbackPosition, Change,
-    ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, Finish, Finished, History, Job, Lane, ListQuery, LogLine,
-    MemoryStore, NewJob, Observer, Page, Peek, Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore,
-    TenantLevels,
+    ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, DeploymentStore, Finish, Finished, History, Job,
+    KvAnswer, KvError, KvLimits, KvOperation, KvStore, KvUsage, Lane, ListQuery, ListedRecording, LogLine, MemoryStore,
+    NewJob, Observer, Page, Peek, Pruned, Recording, RecordingLimits, Rules, SettledUnwanted, Store, StoreError,
+    TaskStore, TenantLevels,
 };
 use saggar_store::conformance::differential::{Plan, compare};
 use saggar_store::conformance::{InMemory, Location, Locations};
@@ -88,6 +89,27 @@ impl Location for BrokenLocation {
 }
 
 #[async_trait]
+impl KvStore for BrokenStore {
+    async fn kv(
+        &self,
+        tenant: &Arc<str>,
+        operation: KvOperation,
+        limits: KvLimits,
+        now: Timestamp,
+    ) -> Result<KvAnswer, KvError> {
+        self.0.kv(tenant, operation, limits, now).await
+    }
+
+    async fn kv_usage(&self, tenant: &Arc<str>) -> Result<KvUsage, StoreError> {
+        self.0.kv_usage(tenant).await
+    }
+
+    async fn remove_expired(&self, tenant: &Arc<str>, most: usize, now: Timestamp) -> Result<bool, StoreError> {
+        self.0.remove_expired(tenant, most, now).await
+    }
+}
+
+#[async_trait]
 impl Store for BrokenStore {
     async fn open(
         &self,
@@ -149,6 +171,14 @@ impl Store for BrokenStore {
 
     fn set_audit_limits(&self, limits: AuditLimits) {
         self.0.set_audit_limits(limits);
+    }
+
+    fn set_recording_limits(&self, limits: RecordingLimits) {
+        self.0.set_recording_limits(limits);
+    }
+
+    fn deployments(&self) -> Arc<dyn DeploymentStore> {
+        self.0.deployments()
     }
 }
 
@@ -239,6 +269,18 @@ impl TaskStore for BrokenTask {
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
         self.0.append_log(id, lines).await
+    }
+
+    async fn keep_recording(&self, id: JobId, run: Run, bytes: Arc<[u8]>) -> Result<(), StoreError> {
+        self.0.keep_recording(id, run, bytes).await
+    }
+
+    async fn recording(&self, id: JobId, run: Option<Run>) -> Result<Option<Recording>, StoreError> {
+        self.0.recording(id, run).await
+    }
+
+    async fn recordings(&self, before: Option<u64>, most: usize) -> Result<Vec<ListedRecording>, StoreError> {
+        self.0.recordings(before, most).await
     }
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {

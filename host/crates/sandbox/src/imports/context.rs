@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::bindings::context::Host;
 use crate::guest::Guest;
+use crate::observation::{Observation, Observed};
 use crate::used_imports::Import;
 
 impl Host for Guest {
@@ -28,12 +29,18 @@ impl Host for Guest {
     }
 
     fn remaining_ms(&mut self) -> wasmtime::Result<Option<u64>> {
-        let remaining = self.current(Import::Context)?.deadline.saturating_duration_since(Instant::now());
-        Ok(Some(u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX)))
+        let deadline = self.current(Import::Context)?.deadline;
+        let remaining = |_: &mut Self| {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            Ok(Observed::Number(u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX)))
+        };
+        Ok(Some(self.observe(Observation::RemainingTime, remaining)?.number()?))
     }
 
     fn is_cancelled(&mut self) -> wasmtime::Result<bool> {
-        Ok(self.current(Import::Context)?.services.is_cancelled())
+        let services = self.current(Import::Context)?.services.clone();
+        let is_cancelled = |_: &mut Self| Ok(Observed::Flag(services.is_cancelled()));
+        Ok(self.observe(Observation::Cancellation, is_cancelled)?.flag()?)
     }
 
     fn trace_parent(&mut self) -> wasmtime::Result<Option<String>> {

@@ -18,7 +18,7 @@ const MAX_DELAY_MS: u64 = 365 * 24 * 60 * 60 * 1000;
 const MAX_CALLS: u32 = 100_000;
 
 impl Guest {
-    fn services(&mut self) -> wasmtime::Result<Result<Arc<dyn Services>, types::Problem>> {
+    fn task_services(&mut self) -> wasmtime::Result<Result<Arc<dyn Services>, types::Problem>> {
         let current = self.current(Import::Tasks)?;
         if current.task_calls >= MAX_CALLS {
             let message =
@@ -35,7 +35,7 @@ impl Guest {
         args: String,
         delay_ms: u64,
     ) -> wasmtime::Result<Result<u64, types::Problem>> {
-        match self.services()? {
+        match self.task_services()? {
             Err(problem) => Ok(Err(problem)),
             Ok(services) => {
                 let added = services.add(&task, args, delay_ms.min(MAX_DELAY_MS));
@@ -66,7 +66,7 @@ impl Host for Guest {
         args: String,
         options: String,
     ) -> wasmtime::Result<Result<u64, types::Problem>> {
-        match self.services()? {
+        match self.task_services()? {
             Err(problem) => Ok(Err(problem)),
             Ok(services) => {
                 let added = self.slices.clone().in_host(services.add_with(&task, args, &options)).await;
@@ -76,7 +76,7 @@ impl Host for Guest {
     }
 
     async fn get(&mut self, task: String, id: u64) -> wasmtime::Result<Result<tasks::Job, types::Problem>> {
-        match self.services()? {
+        match self.task_services()? {
             Err(problem) => Ok(Err(problem)),
             Ok(services) => {
                 let found = self.slices.clone().in_host(services.get(&task, JobId(id))).await;
@@ -86,7 +86,7 @@ impl Host for Guest {
     }
 
     async fn cancel(&mut self, task: String, id: u64) -> wasmtime::Result<Result<(), types::Problem>> {
-        match self.services()? {
+        match self.task_services()? {
             Err(problem) => Ok(Err(problem)),
             Ok(services) => Ok(self.slices.clone().in_host(services.cancel(&task, JobId(id))).await.map_err(problem)),
         }

@@ -38,6 +38,12 @@ const MORE_OF_VERSION_1: &str = "
     INSERT INTO line VALUES (1, -3, 7, 7, 5);
     INSERT INTO notices VALUES (1, 1, 4, 0, 0, NULL), (1, 2, 5, 1, 1, 7);";
 
+/// In addition, the component that ran the job that has ended, and the attempt that was requeued.
+const COMPONENTS_OF_VERSION_1: &str = "
+    INSERT INTO components VALUES (7, 'c7');
+    UPDATE jobs SET component = 7, cpu_ns = 8, peak_memory = 9 WHERE id = 1;
+    UPDATE attempts SET component = 7, cpu_ns = 8, peak_memory = 9, fresh = 1;";
+
 /// The time at which the files are opened.
 const NOW: Timestamp = Timestamp(1_000);
 
@@ -73,6 +79,18 @@ async fn queues_and_callbacks_of_version_1_are_migrated() {
     assert_eq!(order, [7, 2, 3, 6], "by priority and position; the delayed job is due");
     let on_hold = task.get(JobId(4)).await.unwrap().unwrap();
     assert!(matches!(on_hold.life.state, State::Waiting { on_hold: true, .. }), "{on_hold:?}");
+}
+
+#[tokio::test]
+async fn attempts_of_version_1_keep_their_components_and_have_no_deployment() {
+    let directory = tempfile::tempdir().unwrap();
+    let left = [OF_VERSION_1, COMPONENTS_OF_VERSION_1];
+    let (_store, task) = migrated(&directory.path().join("saggar.db"), &left).await;
+    for id in [1, 2] {
+        let attempts = task.history(JobId(id)).await.unwrap().unwrap().attempts;
+        let cost = attempts[0].cost.as_ref().unwrap();
+        assert_eq!((&*cost.digest, cost.deployment, cost.peak_memory), ("c7", None, 9));
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use rusqlite::params;
 use saggar_job::{JobId, State, Status, Timestamp};
 
 use super::super::number::to_i64;
-use super::super::record::{HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, HAS_NAMES, Position, Record};
+use super::super::record::{HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, HAS_NAMES, HAS_RECORDINGS, Position, Record};
 use super::super::statements::HotStatement;
 use super::adding::{FINGERPRINT, KEY};
 use super::{Stepped, TaskTx};
@@ -147,6 +147,7 @@ impl TaskTx<'_> {
     /// that was.
     fn remove(&mut self, mut record: Record) -> rusqlite::Result<usize> {
         self.remove_callbacks(&mut record)?;
+        let recorded = if record.flags & HAS_RECORDINGS == 0 { 0 } else { self.remove_recordings(record.job)? };
         let record = &record;
         let status = record.life.state.status();
         let bytes = self.bytes_of(record)?;
@@ -177,6 +178,6 @@ impl TaskTx<'_> {
         self.remove_response(record)?;
         self.statements.execute(HotStatement::RemoveJob, params![record.job.0])?;
         self.statements.execute(HotStatement::RemoveId, params![self.state.task.0, to_i64(record.id.0)])?;
-        Ok(Pruned::more_work(lines, bytes))
+        Ok(Pruned::more_work(lines, bytes + recorded))
     }
 }

@@ -43,7 +43,7 @@ impl TaskTx<'_> {
         let before = self.bytes_of_attempts(record)?;
         record.flags |= HAS_ATTEMPTS;
         let cost = attempt.cost.as_ref();
-        let component = cost.map(|cost| self.batch_context.component(self.db, &cost.digest)).transpose()?;
+        let component = cost.map(|cost| self.batch_context.components.number(self.db, cost)).transpose()?;
         let problem = attempt.problem.as_deref();
         let sql = "INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         self.db.prepare_cached(sql)?.execute(params![

@@ -8,7 +8,7 @@ use saggar_job::SystemClock;
 use super::disks::{Pace, slow_store};
 use super::*;
 use saggar_queue::{Claim, Events, JobEvent, JobEventKind, Queue, TaskQueue};
-use saggar_store::AddError;
+use saggar_store::{AddError, KvChange, KvError, KvLimits, KvOperation, KvStore};
 
 /// A queue on a disk that is slow from the start.
 struct Slow {
@@ -148,6 +148,24 @@ async fn an_end_whose_sync_failed_is_not_observed() {
     slow.pace.fail_sync();
     assert!(matches!(slow.task.get(JobId(1)).await, Err(StoreError::Failed(_))));
     assert!(slow.has_no_event());
+}
+
+#[tokio::test]
+async fn an_entry_whose_sync_failed_is_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, pace) = slow_store(&directory);
+    pace.slow_down();
+    let tenant: Arc<str> = "default".into();
+    let (limits, now) = (KvLimits { keys: 1, bytes: 1_000 }, Timestamp(1));
+    let change = KvChange::Set { value: b"1".to_vec(), ttl_ms: None };
+    let mut writing = store.kv(&tenant, KvOperation::Change { key: "k".to_owned(), change }, limits, now);
+    assert!(poll!(&mut writing).is_pending());
+    pace.sync_begun();
+    let mut reading = store.kv(&tenant, KvOperation::Get { key: "k".to_owned() }, limits, now);
+    assert!(poll!(&mut reading).is_pending());
+    pace.fail_sync();
+    assert!(matches!(writing.await, Err(KvError::Store(StoreError::Failed(_)))));
+    assert!(matches!(reading.await, Err(KvError::Store(StoreError::Failed(_)))));
 }
 
 #[tokio::test]

@@ -123,7 +123,7 @@ async fn deleting_a_large_job_takes_places_by_its_bytes() {
     let id = task.add(vec![NewJob::new(args)], &rules, now).await.unwrap()[0].id;
     let shared = store.inner.registry.find("default", Some("it")).remove(0);
     let bytes = |id: JobId| crate::reader::bytes(&files.connect(), &shared, id).unwrap();
-    assert_eq!((bytes(id).map(places::of_deleted), bytes(JobId(99))), (Some(65), None));
+    assert_eq!((bytes(id).map(places::of_large), bytes(JobId(99))), (Some(65), None));
     task.change(id, Change::Delete, &rules, now).await.unwrap();
     assert_eq!(bytes(id), None);
 }
@@ -140,6 +140,24 @@ async fn long_texts_of_a_removed_tenant_are_freed_a_few_at_a_time() {
     // Each text is as much work as 17 rows.
     assert!(store.free_removed(32).await.unwrap());
     assert_eq!(texts(), 6);
+    while store.free_removed(32).await.unwrap() {}
+    assert_eq!(files.left_over().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn recordings_of_a_removed_job_are_freed_a_few_at_a_time() {
+    let (mut files, rules, now) = (Directory::fresh(), Arc::new(Rules::default()), Timestamp(1));
+    let store = files.store();
+    let task = store.open(&TaskKey::new("default", "it"), &rules, now, Arc::new(())).await.unwrap();
+    let id = task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap()[0].id;
+    for run in 1..=8 {
+        task.keep_recording(id, Run(run), vec![7_u8; 64 << 10].into()).await.unwrap();
+    }
+    store.remove_tenant("default").await.unwrap();
+    let left = || files.connect().query_row("SELECT count(*) FROM recordings", [], |row| row.get::<_, i64>(0)).unwrap();
+    // Each recording is as much work as 17 rows.
+    assert!(store.free_removed(32).await.unwrap());
+    assert_eq!(left(), 6);
     while store.free_removed(32).await.unwrap() {}
     assert_eq!(files.left_over().await, Vec::<String>::new());
 }

@@ -14,6 +14,7 @@ use super::*;
 use saggar_store::AddError;
 
 mod disk;
+mod promises;
 #[expect(unsafe_code, reason = "SQLite's VFS is a C interface")]
 mod vfs;
 

@@ -3,10 +3,12 @@
 
 use super::undone::undone;
 use super::*;
+use saggar_store::conformance::promises::{key_value_bounds, recordings};
 use saggar_store::{
     AddError, Added, AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, CallbackPosition, Change,
-    ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, Finish, Finished, History, Job, Lane, LogLine, Observer,
-    Page, Peek, Pruned, SettledUnwanted, TaskStore, TenantLevels,
+    ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, DeploymentStore, Finish, Finished, History, Job,
+    KvAnswer, KvError, KvLimits, KvOperation, KvStore, KvUsage, Lane, ListedRecording, LogLine, Observer, Page, Peek,
+    Pruned, Recording, RecordingLimits, SettledUnwanted, TaskStore, TenantLevels,
 };
 
 /// Temporary directories, with a store that rolls back first.
@@ -24,6 +26,18 @@ struct UndoingTask {
 #[tokio::test(start_paused = true)]
 async fn plays_random_histories_with_steps_undone() {
     differential::compare(&Undoings, &differential::Plan::histories(20).with_deaths()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_random_key_value_operations_with_steps_undone() {
+    key_value_bounds::random_operations_are_answered_as_in_memory(&Undoings).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn makes_room_for_recordings_with_steps_undone() {
+    recordings::the_oldest_recordings_of_a_tenant_are_removed(&Undoings).await;
+    recordings::the_tenant_with_the_most_recorded_bytes_makes_room_for_all(&Undoings).await;
+    recordings::bytes_of_recordings_survive_a_restart_and_are_freed(&Undoings).await;
 }
 
 #[async_trait]
@@ -61,6 +75,12 @@ impl IsFull for AddError {
     }
 }
 
+impl IsFull for KvError {
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_full())
+    }
+}
+
 impl IsFull for ChangeError {
     fn is_full(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_full())
@@ -75,6 +95,30 @@ async fn twice<T, E: IsFull, F: Future<Output = Result<T, E>> + Send>(
     match undone(store, step()).await.await {
         Err(error) if error.is_full() => step().await,
         answer => answer,
+    }
+}
+
+#[async_trait]
+impl KvStore for UndoingStore {
+    async fn kv(
+        &self,
+        tenant: &Arc<str>,
+        operation: KvOperation,
+        limits: KvLimits,
+        now: Timestamp,
+    ) -> Result<KvAnswer, KvError> {
+        if operation.is_read() {
+            return self.0.kv(tenant, operation, limits, now).await;
+        }
+        twice(&self.0, || self.0.kv(tenant, operation.clone(), limits, now)).await
+    }
+
+    async fn kv_usage(&self, tenant: &Arc<str>) -> Result<KvUsage, StoreError> {
+        self.0.kv_usage(tenant).await
+    }
+
+    async fn remove_expired(&self, tenant: &Arc<str>, most: usize, now: Timestamp) -> Result<bool, StoreError> {
+        self.0.remove_expired(tenant, most, now).await
     }
 }
 
@@ -137,6 +181,14 @@ impl Store for UndoingStore {
 
     fn set_audit_limits(&self, limits: AuditLimits) {
         self.0.set_audit_limits(limits);
+    }
+
+    fn set_recording_limits(&self, limits: RecordingLimits) {
+        self.0.set_recording_limits(limits);
+    }
+
+    fn deployments(&self) -> Arc<dyn DeploymentStore> {
+        self.0.deployments()
     }
 }
 
@@ -226,6 +278,18 @@ impl TaskStore for UndoingTask {
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
         twice(&self.store, || self.task.append_log(id, lines.clone())).await
+    }
+
+    async fn keep_recording(&self, id: JobId, run: Run, bytes: Arc<[u8]>) -> Result<(), StoreError> {
+        twice(&self.store, || self.task.keep_recording(id, run, Arc::clone(&bytes))).await
+    }
+
+    async fn recording(&self, id: JobId, run: Option<Run>) -> Result<Option<Recording>, StoreError> {
+        self.task.recording(id, run).await
+    }
+
+    async fn recordings(&self, before: Option<u64>, most: usize) -> Result<Vec<ListedRecording>, StoreError> {
+        self.task.recordings(before, most).await
     }
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {

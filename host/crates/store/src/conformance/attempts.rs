@@ -225,7 +225,13 @@ pub(super) async fn finish_can_claim_the_next_job_in_the_same_step(locations: &d
 
 /// Returns an example of the resource usage of an attempt.
 pub(super) fn cost() -> Cost {
-    Cost { digest: "5e884898da28".into(), cpu: Duration::from_nanos(1_234_567), peak_memory: 1 << 33, fresh: true }
+    Cost {
+        digest: "5e884898da28".into(),
+        deployment: Some(7),
+        cpu: Duration::from_nanos(1_234_567),
+        peak_memory: 1 << 33,
+        fresh: true,
+    }
 }
 
 pub(super) async fn every_attempt_leaves_a_record(locations: &dyn Locations) {

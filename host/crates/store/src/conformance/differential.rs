@@ -9,7 +9,7 @@ use saggar_job::{JobId, TaskKey, Timestamp};
 
 use super::observed::Observed;
 use super::{Location, Locations, works};
-use crate::{CallbackNumber, ListOrder, ListQuery, MemoryStore, Rules, Store, TaskStore};
+use crate::{CallbackNumber, ListOrder, ListQuery, MemoryStore, RecordingLimits, Rules, Store, TaskStore};
 
 mod comparing;
 mod steps;
@@ -84,6 +84,9 @@ impl Drop for ReplayHint {
 /// The tasks of a history; the first two share a tenant.
 const TASKS: [(&str, &str); 3] = [("default", "one"), ("default", "two"), ("else", "one")];
 
+/// So few bytes of recordings that a few of them make room for others.
+const RECORDINGS: RecordingLimits = RecordingLimits { of_tenant: 6_000, of_all: 8_000 };
+
 /// The quotas of the tenant of the first two tasks: waiting jobs, and bytes.
 #[derive(Debug, Clone, Copy)]
 struct Quotas(Option<u64>, Option<u64>);
@@ -112,6 +115,7 @@ struct Side {
 impl Side {
     async fn open(store: Arc<dyn Store>, rules: &[Arc<Rules>], quotas: &Quotas, now: Timestamp) -> Self {
         quotas.set(&*store);
+        store.set_recording_limits(RECORDINGS);
         let (mut tasks, mut observed) = (Vec::new(), Vec::new());
         for ((tenant, task), rules) in TASKS.into_iter().zip(rules) {
             let (observer, received) = Observed::new();
@@ -193,7 +197,8 @@ impl History {
             query.status = self.chance.choice(saggar_job::Status::ALL);
         }
         if self.chance.u8(0..4) == 0 {
-            query.text = self.chance.choice(["half", "odd", "o", ""]).map(Into::into);
+            query.text = self.chance.choice(["half", "odd", "o", "", "delayed", "ready", "ing"]).map(Into::into);
+            query.now = self.now;
         }
         if self.chance.u8(0..4) == 0 {
             query.added_from = Some(Timestamp(self.now.0.saturating_sub(self.chance.u64(0..200))));

@@ -157,6 +157,46 @@ pub(super) async fn a_running_job_is_found_by_its_live_progress(locations: &dyn 
     assert_eq!((ids(&fixture, of(Status::Running)).await, ids(&fixture, of(Status::Waiting)).await), (vec![2], vec![]));
 }
 
+/// The time decides whether a job is ready; the caller passes it.
+pub(super) async fn a_job_is_found_by_the_word_for_its_wait_or_its_cancellation(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, Rules { add_handler: true, ..retries(1, 500) }).await;
+    let on_hold = fixture.add(NewJob::new("[]")).await;
+    fixture.rules = retries(1, 500).into();
+    let retrying = fixture.add(NewJob::new("[]")).await;
+    let failed = Outcome::failure(FailureKind::Failed, problem());
+    fixture.finish(&fixture.claim().await, failed).await;
+    let cancelling = fixture.add(NewJob::new("[]")).await;
+    fixture.claim().await;
+    works(fixture.change(cancelling, Change::Cancel).await);
+    let running = fixture.add(NewJob::new("[]")).await;
+    fixture.claim().await;
+    let delayed = fixture.add(NewJob::new("[]").with_delay_ms(900)).await;
+    let ready = fixture.add(NewJob::new("[]")).await;
+    for (ms, word, expected) in [
+        (0, "on-hold", vec![on_hold]),
+        (0, "retrying", vec![retrying]),
+        (0, "delayed", vec![delayed]),
+        (0, "ready", vec![ready]),
+        (0, "cancelling", vec![cancelling]),
+        (0, "ing", vec![cancelling, retrying]),
+        (0, "running", vec![]),
+        (500, "retrying", vec![]),
+        (500, "ready", vec![ready, retrying]),
+        (899, "delayed", vec![delayed]),
+        (900, "ready", vec![ready, delayed, retrying]),
+        (900, "on-hold", vec![on_hold]),
+    ] {
+        let now = fixture.now.plus_ms(ms);
+        let found = ids(&fixture, query(|query| (query.text, query.now) = (Some(word.into()), now))).await;
+        let expected: Vec<u64> = expected.into_iter().map(|id| id.0).collect();
+        assert_eq!(found, expected, "`{word}` after {ms} ms");
+    }
+    let of = |status| query(|query| (query.text, query.now, query.status) = (Some("".into()), fixture.now, status));
+    let all = [ready, delayed, running, cancelling, retrying, on_hold].map(|id| id.0);
+    assert_eq!(ids(&fixture, of(None)).await, all);
+    assert_eq!(ids(&fixture, of(Some(Status::Running))).await, [running, cancelling].map(|id| id.0));
+}
+
 pub(super) async fn pages_stay_consistent_when_jobs_change_between_them(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     fixture.add_some(10).await;

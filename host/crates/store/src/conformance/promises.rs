@@ -123,6 +123,19 @@ macro_rules! with_promises {
                 pruning_counts_examined_jobs_and_long_logs_as_work,
                 pruning_and_eviction_count_bytes_as_work,
             }
+            recordings {
+                a_recording_is_kept_with_its_job,
+                the_last_attempt_with_a_recording_is_returned,
+                the_oldest_recordings_of_a_task_are_removed,
+                the_oldest_recordings_of_a_tenant_are_removed,
+                the_tenant_with_the_most_recorded_bytes_makes_room_for_all,
+                many_small_recordings_make_room_for_a_large_one,
+                bytes_of_recordings_survive_a_restart_and_are_freed,
+                pruning_counts_recordings_as_work,
+                recordings_are_listed_in_pages,
+                numbers_do_not_count_the_recordings_of_others,
+                numbers_continue_when_others_pushed_out_all,
+            }
             bounding {
                 bytes_are_counted_and_freed,
                 byte_counts_survive_a_restart,
@@ -155,6 +168,7 @@ macro_rules! with_promises {
                 a_list_is_in_the_order_of_adding,
                 a_list_can_be_filtered,
                 a_running_job_is_found_by_its_live_progress,
+                a_job_is_found_by_the_word_for_its_wait_or_its_cancellation,
                 pages_stay_consistent_when_jobs_change_between_them,
                 a_tenant_sees_all_its_tasks_and_no_others,
                 cursors_do_not_count_the_jobs_of_other_tenants,
@@ -165,6 +179,33 @@ macro_rules! with_promises {
                 pages_of_the_audit_continue_and_count_only_what_they_show,
                 a_tenant_with_many_entries_keeps_those_of_others,
                 the_audit_of_a_tenant_is_removed_in_steps,
+            }
+            key_values {
+                entries_are_written_read_and_deleted,
+                only_the_expected_version_is_swapped,
+                numbers_are_incremented,
+                keys_are_listed_in_pages,
+                tenants_have_their_own_entries,
+                operations_of_many_callers_have_one_order,
+                entries_survive_a_restart,
+            }
+            key_value_bounds {
+                versions_only_grow,
+                entries_expire,
+                bounds_are_exact,
+                expired_entries_make_room,
+                expired_entries_are_removed_in_steps,
+                keys_and_values_are_checked,
+                a_removed_tenant_leaves_no_entries,
+                random_operations_are_answered_as_in_memory,
+            }
+            deploying {
+                deployments_are_numbered_and_survive_a_restart,
+                pages_of_deployments_are_bounded,
+                the_newest_deployments_are_kept,
+                versions_are_kept_whole_and_survive_a_restart,
+                the_versions_that_were_not_used_for_longest_are_evicted,
+                the_deployments_of_a_tenant_are_removed,
             }
             process_death {
                 answered_steps_survive_a_restart,

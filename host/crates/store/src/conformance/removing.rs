@@ -23,7 +23,7 @@ async fn open(fixture: &Fixture, key: &TaskKey) -> Arc<dyn TaskStore> {
     works(fixture.store.open(key, &fixture.rules, fixture.now, Arc::new(())).await)
 }
 
-/// Fills the task with jobs in every state, with long texts, logs, keys and callbacks.
+/// Fills the task with jobs in every state, with long texts, logs, recordings, keys and callbacks.
 async fn fill(fixture: &mut Fixture) {
     let long = format!("[\"{}\"]", "x".repeat(10_000));
     for round in 0..6 {
@@ -42,6 +42,7 @@ async fn fill(fixture: &mut Fixture) {
     for outcome in [success(), Outcome::failure(FailureKind::Rejected, problem()), success()] {
         let job = fixture.claim().await;
         works(fixture.task.append_log(job.id, vec![line.clone(); 3]).await);
+        works(fixture.task.keep_recording(job.id, job.run, vec![7_u8; 10_000].into()).await);
         fixture.finish(&job, outcome).await;
     }
     fixture.claim().await;

@@ -13,9 +13,11 @@ use tokio::sync::MutexGuard;
 use super::{Location, Locations};
 use crate::Notification;
 use crate::{
-    AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, End, Finish, Hint, Lane, ListOrder, ListQuery,
-    MemoryStore, NextDue, Observer, Page, Rules, Store, StoreError, StoreEvent, TaskStore, TenantLevels,
+    AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, DeploymentStore, End, Finish, Hint, Lane,
+    ListOrder, ListQuery, MemoryStore, NextDue, Observer, Page, RecordingLimits, Rules, Store, StoreError, StoreEvent,
+    TaskStore, TenantLevels,
 };
+use crate::{KvAnswer, KvError, KvLimits, KvOperation, KvStore, KvUsage};
 
 mod task;
 
@@ -253,6 +255,27 @@ struct SharedStore {
 }
 
 #[async_trait]
+impl KvStore for SharedStore {
+    async fn kv(
+        &self,
+        tenant: &Arc<str>,
+        operation: KvOperation,
+        limits: KvLimits,
+        now: Timestamp,
+    ) -> Result<KvAnswer, KvError> {
+        self.state.store.kv(tenant, operation, limits, now).await
+    }
+
+    async fn kv_usage(&self, tenant: &Arc<str>) -> Result<KvUsage, StoreError> {
+        self.state.store.kv_usage(tenant).await
+    }
+
+    async fn remove_expired(&self, tenant: &Arc<str>, most: usize, now: Timestamp) -> Result<bool, StoreError> {
+        self.state.store.remove_expired(tenant, most, now).await
+    }
+}
+
+#[async_trait]
 impl Store for SharedStore {
     async fn open(
         &self,
@@ -327,6 +350,14 @@ impl Store for SharedStore {
 
     fn set_audit_limits(&self, limits: AuditLimits) {
         self.state.store.set_audit_limits(limits);
+    }
+
+    fn set_recording_limits(&self, limits: RecordingLimits) {
+        self.state.store.set_recording_limits(limits);
+    }
+
+    fn deployments(&self) -> Arc<dyn DeploymentStore> {
+        self.state.store.deployments()
     }
 }
 

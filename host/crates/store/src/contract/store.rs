@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use saggar_job::{Clock, SystemClock, TaskKey, Timestamp};
 use saggar_tenant::Tenant;
 
-use super::{Observer, TaskStore};
-use crate::{AuditEntry, AuditLimits, AuditPage, AuditQuery, ListQuery, Page, Rules, StoreError, TenantLevels};
+use super::{DeploymentStore, KvStore, Observer, TaskStore};
+use crate::{
+    AuditEntry, AuditLimits, AuditPage, AuditQuery, ListQuery, Page, RecordingLimits, Rules, StoreError, TenantLevels,
+};
 
 /// Whether a store can perform steps now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +24,9 @@ pub enum StoreHealth {
     Failed,
 }
 
-/// A store of the jobs of all tasks.
+/// A store of the jobs of all tasks, and of the key-value stores of all tenants.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: KvStore + Send + Sync + 'static {
     /// Opens the part of the store that contains `task`'s jobs, and creates it if it does not exist. Every opening
     /// returns the same part. With the handle, a database looks up the task's row once and not for every job.
     ///
@@ -81,18 +83,20 @@ pub trait Store: Send + Sync + 'static {
     /// Removes all tasks of a tenant with everything about their jobs, in whatever state these are, in one step; returns
     /// how many jobs there were. From then on they are neither found, listed nor counted, by this process and later ones.
     /// Steps on tasks that were opened before return [`StoreError::TaskRemoved`], reads find nothing. Nothing is
-    /// observed. A task that is opened later under the same key is another one. Does nothing if there is no such tenant.
+    /// observed. The entries of the tenant's key-value store are gone as well. A task that is opened later under the same
+    /// key is another one. Does nothing if there is no such tenant.
     ///
     /// The step takes about as long as it takes to open these tasks. What the jobs take in the store stays taken until
     /// [`free_removed`](Self::free_removed) frees it.
     ///
     /// Tests: `removing::a_removed_tenant_leaves_nothing_and_others_keep_everything`,
-    /// `removing::a_removed_task_refuses_steps_and_can_come_back`.
+    /// `removing::a_removed_task_refuses_steps_and_can_come_back`, `key_value_bounds::a_removed_tenant_leaves_no_entries`.
     async fn remove_tenant(&self, tenant: &str) -> Result<u64, StoreError>;
 
-    /// Frees some of what removed tenants' jobs take in the store, with as much work as `most` jobs take, or a little more, so
-    /// that long texts are freed a few at a time; returns whether more is left. If the process dies before all is freed, the next one continues. Call it after opening
-    /// the store, and after a tenant was removed, until it returns `false`.
+    /// Frees some of what removed tenants' jobs and entries take in the store, with as much work as `most` jobs take, or a
+    /// little more, so that long texts are freed a few at a time; returns whether more is left. If the process dies before
+    /// all is freed, the next one continues. Call it after opening the store, and after a tenant was removed, until it
+    /// returns `false`.
     ///
     /// Tests: `removing::what_is_removed_is_freed_in_steps_and_over_restarts`.
     async fn free_removed(&self, most: usize) -> Result<bool, StoreError>;
@@ -114,7 +118,8 @@ pub trait Store: Send + Sync + 'static {
     /// call. A read: it changes nothing, and blocks no step for longer than it takes to examine a few hundred jobs.
     ///
     /// Tests: `listing::pages_stay_consistent_when_jobs_change_between_them`,
-    /// `listing::a_list_shows_the_state_of_jobs`, `listing::a_running_job_is_found_by_its_live_progress`.
+    /// `listing::a_list_shows_the_state_of_jobs`, `listing::a_running_job_is_found_by_its_live_progress`,
+    /// `listing::a_job_is_found_by_the_word_for_its_wait_or_its_cancellation`.
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError>;
 
     /// Limits the total bytes of the jobs of all tasks, which are not limited without it. They are counted like those
@@ -173,6 +178,13 @@ pub trait Store: Send + Sync + 'static {
     /// Tests: `auditing::a_tenant_with_many_entries_keeps_those_of_others`.
     fn set_audit_limits(&self, limits: AuditLimits);
 
+    /// Sets how many bytes of recordings are stored of a tenant and in all, from the next recording on. Recordings are
+    /// counted with those of tasks that are not open, and no longer when their job, task or tenant is removed. The limits
+    /// are not stored: set them after opening the store.
+    ///
+    /// Tests: `recordings::bytes_of_recordings_survive_a_restart_and_are_freed`.
+    fn set_recording_limits(&self, limits: RecordingLimits);
+
     /// Returns the clock whose times the callers give to the store. A [shared](Self::is_shared) store answers the time of
     /// its database, so that all hosts agree on when a job is due.
     ///
@@ -180,6 +192,11 @@ pub trait Store: Send + Sync + 'static {
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::new(SystemClock)
     }
+
+    /// Returns the deployments and versions of all tenants.
+    ///
+    /// Tests: `deploying::deployments_are_numbered_and_survive_a_restart`.
+    fn deployments(&self) -> Arc<dyn DeploymentStore>;
 
     /// Returns whether the store can perform steps now. While it is full or busy, each call makes it try again, which
     /// may write to the disk.

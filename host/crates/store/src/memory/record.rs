@@ -37,6 +37,8 @@ pub(super) struct Record {
     pub(super) progress: Option<Box<Progress>>,
     pub(super) log: Option<Box<JobLog>>,
     pub(super) given_up: Vec<JobCallback>,
+    /// Whether it has or had recordings.
+    pub(super) is_recorded: bool,
 }
 
 /// What a waiting job shows of its previous attempt.

@@ -14,6 +14,7 @@ use saggar_job::{Failure, JobId, Life, Outcome, Refusal, Run, State, Status, Tim
 use super::names::Names;
 use super::ready_queue::{Position, ReadyQueue};
 use super::record::{Due, Labels, PreviousAttempt, Record};
+use super::recordings::Recordings;
 use super::status_index::{StatusIndex, Walk};
 use crate::step::plan::{Bounds, ExistingJobs, added_event, plan_add};
 use crate::step::{self, Effects, QueueChange};
@@ -46,6 +47,7 @@ pub(super) struct TaskState {
     on_hold: usize,
     added: u64,
     pub(super) kept: Kept,
+    pub(super) recordings: Recordings,
     paused: bool,
     pub(super) promoted_at_once: usize,
     opened: bool,
@@ -54,6 +56,10 @@ pub(super) struct TaskState {
 }
 
 impl TaskState {
+    pub(super) fn new(recordings: Recordings) -> Self {
+        Self { recordings, ..Self::default() }
+    }
+
     /// Ends the attempts that a dead process left running, if this is the first opening.
     pub(super) fn open(&mut self, rules: &Rules, now: Timestamp) {
         if std::mem::replace(&mut self.opened, true) {
@@ -80,6 +86,7 @@ impl TaskState {
         let bytes = self.kept.bytes();
         self.kept.change(bytes, 0);
         self.kept.of_tenant.waiting.change(self.counts().waiting as u64, 0);
+        self.recordings.forget();
         std::mem::take(self)
     }
 
@@ -88,9 +95,10 @@ impl TaskState {
         self.records.len() as u64
     }
 
-    /// Drops up to `most` jobs of a removed state; returns how many.
+    /// Drops up to `most` jobs and recordings of a removed state; returns how many.
     pub(super) fn drop_records(&mut self, most: usize) -> usize {
-        self.records.extract_if(|_, _| true).take(most).count()
+        let dropped = self.records.extract_if(|_, _| true).take(most).count();
+        dropped + self.recordings.free(most - dropped)
     }
 
     /// Returns the state that the next process finds, if this one dies now.
@@ -163,6 +171,7 @@ impl TaskState {
             progress: None,
             log: None,
             given_up: Vec::new(),
+            is_recorded: false,
         });
         record.recount();
         self.kept.add_taken(record.counted);

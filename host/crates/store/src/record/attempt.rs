@@ -12,6 +12,8 @@ use super::{End, kept_bytes};
 pub struct Cost {
     /// The digest of the component that ran, in hexadecimal.
     pub digest: Arc<str>,
+    /// The number of the deployment that it ran in; `None` if the app was not deployed yet.
+    pub deployment: Option<u64>,
     /// Processor time of the guest, and of the host on its behalf.
     pub cpu: Duration,
     /// The most bytes of memories and tables that the instance had used by then.
@@ -73,6 +75,8 @@ struct Packed {
     ended_at: Timestamp,
     problem: Option<Box<Problem>>,
     digest: Option<Arc<str>>,
+    /// 0 for `None`.
+    deployment: u64,
     cpu_ns: u64,
     peak_memory: u64,
     number: u32,
@@ -125,26 +129,28 @@ impl Packed {
             ended_at,
             problem,
             digest: None,
+            deployment: 0,
             cpu_ns: 0,
             peak_memory: 0,
             number,
             ending,
             fresh: false,
         };
-        if let Some(Cost { digest, cpu, peak_memory, fresh }) = cost {
+        if let Some(Cost { digest, deployment, cpu, peak_memory, fresh }) = cost {
             // At most five hundred years of processor time fit.
             packed.cpu_ns = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+            packed.deployment = deployment.unwrap_or(0);
             (packed.digest, packed.peak_memory, packed.fresh) = (Some(digest), peak_memory, fresh);
         }
         packed
     }
 
     fn record(&self) -> AttemptRecord {
-        let Self { run, started_at, ended_at, ref problem, ref digest, cpu_ns, peak_memory, number, ending, fresh } =
-            *self;
+        let Self { run, started_at, ended_at, ref problem, ref digest, deployment, .. } = *self;
+        let Self { cpu_ns, peak_memory, number, ending, fresh, .. } = *self;
         let cost = digest.clone().map(|digest| {
-            let cpu = Duration::from_nanos(cpu_ns);
-            Cost { digest, cpu, peak_memory, fresh }
+            let (cpu, deployment) = (Duration::from_nanos(cpu_ns), Some(deployment).filter(|number| *number > 0));
+            Cost { digest, deployment, cpu, peak_memory, fresh }
         });
         AttemptRecord { number, run, started_at, ended_at, ending, problem: problem.clone(), cost }
     }

@@ -24,8 +24,10 @@ pub struct ListQuery {
     /// Added before this time.
     pub added_before: Option<Timestamp>,
     /// A text that must occur exactly in what the list shows of the job in words: the progress (`3/10 half way`), the
-    /// problem (`code: message`) or the reason.
+    /// problem (`code: message`), the reason, what a WAITING job waits for ([`Waiting::name`]), or `cancelling`.
     pub text: Option<Arc<str>>,
+    /// The time by which the text matches what a job waits for; the queue's `list` sets it.
+    pub now: Timestamp,
     /// The running jobs whose live progress contains that text, because stores do not know it; the queue's `list` sets
     /// it.
     pub live: Arc<HashMap<TaskKey, HashSet<JobId>>>,
@@ -68,6 +70,7 @@ impl ListQuery {
             added_from: None,
             added_before: None,
             text: None,
+            now: Timestamp(0),
             live: Arc::default(),
             order: ListOrder::default(),
             after: None,
@@ -93,15 +96,18 @@ impl ListQuery {
             if text.is_empty() {
                 return true;
             }
-            let (problem, reason) = match &life.state {
-                State::Running { .. } => return self.live.get(task).is_some_and(|ids| ids.contains(&id)),
-                State::Waiting { problem, .. } => (problem.as_ref(), None),
+            let (problem, why) = match &life.state {
+                State::Running { cancelling, .. } => {
+                    let is_live = self.live.get(task).is_some_and(|ids| ids.contains(&id));
+                    return is_live || *cancelling && ListedJob::CANCELLING.contains(text);
+                }
+                State::Waiting { problem, .. } => (problem.as_ref(), life.waiting(self.now).map(Waiting::name)),
                 State::Failure { problem, reason, .. } => (Some(problem), Some(reason.name())),
                 State::Success { .. } => (None, None),
             };
             progress.is_some_and(|progress| progress.contains_text(text))
                 || problem.is_some_and(|problem| format!("{}: {}", problem.code, problem.message).contains(text))
-                || reason.is_some_and(|reason| reason.contains(text))
+                || why.is_some_and(|why| why.contains(text))
         };
         self.added_from.is_none_or(|from| added_at >= from)
             && self.added_before.is_none_or(|before| added_at < before)
@@ -186,6 +192,9 @@ pub struct ListedJob {
 }
 
 impl ListedJob {
+    /// What a list shows of a job that was cancelled during an attempt, which is being stopped.
+    const CANCELLING: &str = "cancelling";
+
     /// Returns what it waits for at `now`; `None` unless WAITING.
     pub fn waiting(&self, now: Timestamp) -> Option<Waiting> {
         self.run_at.map(|run_at| Waiting::at(now, run_at, self.on_hold, self.attempt))
@@ -268,8 +277,15 @@ mod tests {
             assert!(matches(&text(text_part), &failed, None, 0), "{text_part}");
         }
         let state = State::Running { run: Run(1), started_at: Timestamp(0), cancelling: false };
-        let running = Life { state, ..waiting };
+        let running = Life { state, ..waiting.clone() };
         assert!(!matches(&text("half"), &running, Some(&progress), 0), "that progress is an earlier attempt's");
+        assert!(!matches(&text("cancelling"), &running, None, 0));
+        let state = State::Running { run: Run(1), started_at: Timestamp(0), cancelling: true };
+        assert!(matches(&text("cancelling"), &Life { state, ..waiting }, None, 0));
+        let at = |now: u64, word: &str| ListQuery { now: Timestamp(now), ..text(word) };
+        let delayed = Life::new(Timestamp(7), false);
+        assert!(matches(&at(6, "delayed"), &delayed, None, 0) && !matches(&at(6, "ready"), &delayed, None, 0));
+        assert!(matches(&at(7, "ready"), &delayed, None, 0) && !matches(&at(7, "delayed"), &delayed, None, 0));
         let live = Arc::new(HashMap::from([(task.clone(), HashSet::from([id]))]));
         assert!(matches(&ListQuery { live, ..text("half") }, &running, None, 0));
     }

@@ -147,16 +147,16 @@ fn absent() -> Vec<Case> {
     let body = Case::body;
     vec![
         body("process.env", "return process.env.HOME")
-            .retries("exception", "ReferenceError: process is not defined; there is no environment"),
+            .retries("exception", "ReferenceError: process is not defined; this is not Node: `Env.get`"),
         body("require", "return require('fs')")
             .retries("exception", "ReferenceError: require is not defined; there are no packages"),
         body("module.exports", "module.exports = 1").retries("exception", "this is not CommonJS"),
         body("exports", "exports.f = 1").retries("exception", "this is not CommonJS"),
         body("Buffer", "return Buffer.from('x')").retries("exception", "use Uint8Array, TextEncoder"),
-        body("__dirname", "return __dirname").retries("exception", "there are no files"),
-        body("__filename", "return __filename").retries("exception", "there are no files"),
-        body("XMLHttpRequest", "return new XMLHttpRequest()").retries("exception", "there is no network"),
-        body("WebSocket", "return new WebSocket('wss://example.com')").retries("exception", "there is no network"),
+        body("__dirname", "return __dirname").retries("exception", "`File` has the directories"),
+        body("__filename", "return __filename").retries("exception", "`File` has the directories"),
+        body("XMLHttpRequest", "return new XMLHttpRequest()").retries("exception", "use `fetch`"),
+        body("WebSocket", "return new WebSocket('wss://example.com')").retries("exception", "`fetch` sends requests"),
         body("window", "return window.name").retries("exception", "the global object is `globalThis`"),
         body("document", "return document.title").retries("exception", "this is not a browser"),
         body("Deno", "return Deno.cwd()").retries("exception", "this is neither Deno nor Node"),
@@ -167,7 +167,8 @@ fn absent() -> Vec<Case> {
             "return [typeof process, typeof require, typeof Buffer, typeof window, typeof Deno]",
         )
         .answers(r#"["undefined","undefined","undefined","undefined","undefined"]"#),
-        body("fetch", "return fetch('https://example.com')").retries("http-not-granted", "http is not granted"),
-        body("fetch that is caught", "return fetch('x').catch((e) => e.code)").answers("\"http-not-granted\""),
+        body("fetch", "return fetch('https://example.com')").retries("http-not-granted", "HTTP is not granted"),
+        body("fetch that is caught", "return fetch('https://x.test').catch((e) => e.code)")
+            .answers("\"http-not-granted\""),
     ]
 }

@@ -3,7 +3,7 @@
 use crate::case::Case;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [timers(), encoding(), urls(), clones(), random()].into_iter().flatten().collect()
+    [timers(), encoding(), urls(), clones(), random(), fetching()].into_iter().flatten().collect()
 }
 
 fn timers() -> Vec<Case> {
@@ -29,6 +29,34 @@ fn timers() -> Vec<Case> {
         body("too many timers", "for (;;) setTimeout(() => {}, 1)").retries("exception", "RangeError: setTimeout: 10000 timers are set already"),
         body("performance", "const t = performance.now(); return [t >= 0 && t < 1000, performance.timeOrigin > 1.6e12, performance.now() >= t]").answers("[true,true,true]"),
         body("Date.now", "return Math.abs(Date.now() - performance.timeOrigin - performance.now()) < 1000").answers("true"),
+    ]
+}
+
+fn fetching() -> Vec<Case> {
+    let body = Case::body;
+    vec![
+        body("fetch with JSON", "return fetch('https://echo.test/a b', { method: 'post', body: JSON.stringify([1, 'ü']), headers: { 'Content-Type': 'application/json' }, timeoutMs: 500 }).then((r) => r.json())")
+            .answers("[1,\"ü\"]")
+            .events(&[r#"http POST https://echo.test/a%20b [("content-type", "application/json")] [1,"ü"] Some(500)"#]),
+        body("a response", "const r = await0(fetch('https://echo.test/missing')); async function await0(p) { const r = await p; return [r.ok, r.status, r.url, r.headers.get('X-Two'), [...r.headers.keys()], await r.text()] } return r")
+            .answers(r#"[false,404,"https://echo.test/missing","a, b",["content-type","x-two","x-two"],""]"#),
+        body("types of bodies", "const send = (body) => fetch('https://echo.test/', { method: 'PUT', body }).then((r) => r.text()); return Promise.all([send('ä'), send(new Uint8Array([65, 66])), send(new Uint8Array([67]).buffer), send(new URLSearchParams({ a: '1 2' }))])")
+            .answers(r#"["ä","AB","C","a=1+2"]"#),
+        body("a body is bytes, whatever numbers are in it", "return new Response(new Uint16Array([0x4241, 0x4443]).subarray(1)).bytes().then((b) => [...b])")
+            .answers("[67,68]"),
+        body("a body is read once", "return fetch('https://echo.test/').then(async (r) => { await r.text(); return r.json().catch((e) => e.message) })")
+            .answers("\"response.json: the body has been read already; use response.clone() before\""),
+        body("a clone", "return fetch('https://echo.test/', { method: 'POST', body: 'x' }).then(async (r) => [await r.clone().text(), await r.text()])")
+            .answers(r#"["x","x"]"#),
+        body("no URL", "return fetch('x').catch((e) => e.message)").answers("\"URL: 'x' is not a URL\""),
+        body("an unknown option", "return fetch('https://echo.test/', { signal: 1 }).catch((e) => e.message)")
+            .answers("\"fetch: unknown option 'signal'; there are method, headers, body, timeoutMs, redirect\""),
+        body("GET with a body", "return fetch('https://echo.test/', { body: 'x' }).catch((e) => e.message)")
+            .answers("\"fetch: a GET request has no body\""),
+        body("headers", "const h = new Headers([['A', '1'], ['b', '2']]); h.append('a', 3); h.set('B', '4'); h.delete('c'); return [h.get('a'), h.has('C'), [...h]]")
+            .answers(r#"["1, 3",false,[["a","1"],["a","3"],["b","4"]]]"#),
+        body("not granted", "return fetch('https://elsewhere.test/').catch((e) => [e.code, e.message])")
+            .answers(r#"["http-not-granted","HTTP is not granted"]"#),
     ]
 }
 

@@ -5,7 +5,15 @@ use saggar_job::{FailureKind, Outcome, Status, TaskKey};
 use super::super::listing::pages;
 use super::super::problem;
 use super::{History, Side, TASKS, works};
-use crate::{Change, End, Finish, ListQuery, ListedJob};
+use crate::{Change, End, Finish, ListQuery, ListedJob, ListedRecording};
+
+impl Side {
+    /// Returns the recordings of a task. Their numbers may differ.
+    async fn recordings(&self, task: usize) -> Vec<ListedRecording> {
+        let listed = works(self.tasks[task].recordings(None, usize::MAX).await);
+        listed.into_iter().map(|one| ListedRecording { number: 0, ..one }).collect()
+    }
+}
 
 impl History {
     /// Compares all observed events and everything that can be read.
@@ -41,7 +49,10 @@ impl History {
             let (expected, actual) = (&self.expected.tasks[task], &self.actual.tasks[task]);
             self.same(&works(expected.get(id).await), &works(actual.get(id).await), "a job");
             self.same(&works(expected.history(id).await), &works(actual.history(id).await), "a job's history");
+            let recorded = (works(expected.recording(id, None).await), works(actual.recording(id, None).await));
+            self.same(&recorded.0, &recorded.1, "a job's last recording");
         }
+        self.same(&self.expected.recordings(task).await, &self.actual.recordings(task).await, "the recordings");
     }
 
     /// Finishes running attempts and deletes all jobs.

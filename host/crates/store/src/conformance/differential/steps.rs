@@ -71,6 +71,7 @@ impl History {
             24..26 => self.settle_callback(task).await,
             26 => {
                 self.log(task).await;
+                self.keep_recording(task).await;
                 self.release(task).await;
             }
             27 => self.pause(task).await,
@@ -178,6 +179,7 @@ impl History {
         let progress = Progress { current: self.chance.u64(0..9), total: u64::MAX, message };
         let cost = Cost {
             digest: ["aa", "bb"][self.chance.usize(0..2)].into(),
+            deployment: Some(self.chance.u64(0..3)).filter(|number| *number > 0),
             cpu: Duration::from_nanos(self.chance.u64(0..1 << 40)),
             peak_memory: self.chance.u64(0..1 << 40),
             fresh: self.chance.bool(),
@@ -257,6 +259,15 @@ impl History {
         let expected = with_error_text(self.expected.tasks[task].append_log(id, lines.clone()).await);
         let actual = with_error_text(self.actual.tasks[task].append_log(id, lines).await);
         self.same(&expected, &actual, &format!("append {count} lines to the log of {id}"));
+    }
+
+    /// Stores a recording of an attempt that may never have begun.
+    async fn keep_recording(&mut self, task: usize) {
+        let (id, run) = (self.any_id(task), Run(self.chance.u64(0..3)));
+        let bytes: Arc<[u8]> = vec![7_u8; self.chance.usize(0..3) * 3_000].into();
+        let expected = with_error_text(self.expected.tasks[task].keep_recording(id, run, Arc::clone(&bytes)).await);
+        let actual = with_error_text(self.actual.tasks[task].keep_recording(id, run, Arc::clone(&bytes)).await);
+        self.same(&expected, &actual, &format!("keep a recording of {} bytes of {id}, run {run:?}", bytes.len()));
     }
 
     async fn pause(&mut self, task: usize) {

@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const CONTRACT: [&str; 3] = [
+const CONTRACT: [&str; 5] = [
     include_str!("../../contract.rs"),
+    include_str!("../../contract/kv.rs"),
     include_str!("../../contract/store.rs"),
+    include_str!("../../contract/deployments.rs"),
     include_str!("../../contract/observer.rs"),
 ];
 

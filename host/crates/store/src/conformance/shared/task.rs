@@ -9,8 +9,8 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use super::{Host, SharedState};
 use crate::{
     AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, ClaimedJob,
-    Counts, Delivery, Finish, Finished, History, Job, Lane, LogLine, NewJob, Peek, Pruned, Rules, SettledUnwanted,
-    StoreError, TaskStore,
+    Counts, Delivery, Finish, Finished, History, Job, Lane, ListedRecording, LogLine, NewJob, Peek, Pruned, Recording,
+    Rules, SettledUnwanted, StoreError, TaskStore,
 };
 
 /// The counts are refreshed once in this many calls.
@@ -138,6 +138,19 @@ impl TaskStore for SharedTask {
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
         let _turn = self.state.turn_of(self.host).await;
         self.task.append_log(id, lines).await
+    }
+
+    async fn keep_recording(&self, id: JobId, run: Run, bytes: Arc<[u8]>) -> Result<(), StoreError> {
+        let _turn = self.state.turn_of(self.host).await;
+        self.task.keep_recording(id, run, bytes).await
+    }
+
+    async fn recording(&self, id: JobId, run: Option<Run>) -> Result<Option<Recording>, StoreError> {
+        self.task.recording(id, run).await
+    }
+
+    async fn recordings(&self, before: Option<u64>, most: usize) -> Result<Vec<ListedRecording>, StoreError> {
+        self.task.recordings(before, most).await
     }
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {

@@ -120,13 +120,13 @@ impl TaskState {
             return None;
         }
         let mut record = entry.remove();
-        self.remove_references(id, &mut record);
+        let recorded = self.remove_references(id, &mut record);
         let lines = record.log.as_ref().map_or(0, |log| log.kept());
-        Some((Pruned::more_work(lines, record.bytes()), was_pending))
+        Some((Pruned::more_work(lines, record.bytes() + recorded), was_pending))
     }
 
-    /// Removes everything that refers to a record.
-    fn remove_references(&mut self, id: JobId, record: &mut Record) {
+    /// Removes everything that refers to a record; returns the bytes of its recordings.
+    fn remove_references(&mut self, id: JobId, record: &mut Record) -> u64 {
         self.ends.drop_given_up(record);
         let status = record.life.state.status();
         self.kept.change(record.bytes(), 0);
@@ -136,5 +136,6 @@ impl TaskState {
         if let Some(labels) = &record.labels {
             self.names.leave(id, labels);
         }
+        if record.is_recorded { self.recordings.remove_of(id) } else { 0 }
     }
 }

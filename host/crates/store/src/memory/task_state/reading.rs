@@ -1,8 +1,9 @@
 //! Reading jobs: one job, its history, part of a list, and counts.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
-use saggar_job::{JobId, Status, TaskKey, Timestamp};
+use saggar_job::{JobId, Run, Status, TaskKey, Timestamp};
 
 use super::super::status_index::Walk;
 use super::TaskState;
@@ -32,6 +33,13 @@ impl TaskState {
             self.kept.change(bytes, record.bytes());
             self.notify(Hint::LogGrown(id));
         }
+    }
+
+    /// Stores a recording; returns whether it is done ([`Recordings::put`](super::super::recordings::Recordings::put)).
+    pub(in super::super) fn keep_recording(&mut self, id: JobId, run: Run, bytes: &Arc<[u8]>) -> bool {
+        let Some(record) = self.records.get_mut(&id) else { return true };
+        record.is_recorded = true;
+        self.recordings.put(id, run, bytes)
     }
 
     /// Examines up to `most` jobs whose insertion numbers are in `numbers` and that have the status of `query`, in its
