@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use saggar::api::Dashboard;
 
 use crate::config::{self, DevScope, EngineScope, Flags, Loaded, RunScope, ServiceScope, StoreScope, Variables};
 
@@ -123,9 +124,11 @@ impl Command {
     /// code, are not.
     pub(crate) fn hardened(&self) -> Option<ServiceFiles<'_>> {
         match self {
-            Self::Serve(Serve { app, settings, .. }) => {
-                Some(ServiceFiles { app: app.as_deref(), configuration: settings.file.as_deref() })
-            }
+            Self::Serve(Serve { app, dashboard, settings, .. }) => Some(ServiceFiles {
+                app: app.as_deref(),
+                configuration: settings.file.as_deref(),
+                dashboard: dashboard.dashboard_dir.as_deref(),
+            }),
             _ => None,
         }
     }
@@ -149,6 +152,8 @@ pub(crate) struct ServiceFiles<'a> {
     pub(crate) app: Option<&'a Path>,
     /// The configuration, if it is not the app's own.
     pub(crate) configuration: Option<&'a Path>,
+    /// The folder with the dashboard's files, if they are not the program's own.
+    pub(crate) dashboard: Option<&'a Path>,
 }
 
 #[derive(Debug, Args)]
@@ -206,6 +211,9 @@ pub(crate) struct Serve {
     pub(crate) watch: bool,
 
     #[command(flatten)]
+    pub(crate) dashboard: DashboardArgs,
+
+    #[command(flatten)]
     pub(crate) settings: Flags<ServiceScope>,
 }
 
@@ -215,7 +223,30 @@ pub(crate) struct Dev {
     pub(crate) app: PathBuf,
 
     #[command(flatten)]
+    pub(crate) dashboard: DashboardArgs,
+
+    #[command(flatten)]
     pub(crate) settings: Flags<DevScope>,
+}
+
+/// What a browser gets at the service's address.
+#[derive(Debug, Args)]
+pub(crate) struct DashboardArgs {
+    /// Serves no dashboard
+    #[arg(long)]
+    no_dashboard: bool,
+
+    /// Serves the dashboard's files from a folder instead of those in this program, to see changes without building it
+    #[arg(long, value_name = "DIR", conflicts_with = "no_dashboard")]
+    dashboard_dir: Option<PathBuf>,
+}
+
+impl DashboardArgs {
+    /// Returns what is served; `None` for nothing.
+    pub(crate) fn dashboard(&self) -> Option<Dashboard> {
+        let embedded = (!self.no_dashboard).then_some(Dashboard::Embedded);
+        self.dashboard_dir.clone().map(Dashboard::Folder).or(embedded)
+    }
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 #[path = "tidy/architecture.rs"]
 mod architecture;
+#[path = "tidy/dashboard.rs"]
+mod dashboard;
 #[path = "tidy/names.rs"]
 mod names;
 #[path = "tidy/packages.rs"]

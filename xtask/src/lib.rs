@@ -4,7 +4,8 @@
 //! of the outer one; `examples` installs the examples' components into the apps; `demo` runs them; `script_runner` rebuilds and
 //! checks the component that runs scripts, also with the tests that `test262` fetches; `suite` runs all tests after `tools` has
 //! installed the programs that they need; `dependencies` checks licences and versions; `sources` parses the workspace,
-//! `structure` counts its parts and finds import cycles, and `renames` reads the former names in the changelog.
+//! `structure` counts its parts and finds import cycles, `renames` reads the former names in the changelog, and
+//! `vendor` takes the dashboard's libraries from npm.
 
 #![expect(clippy::print_stderr, reason = "the user of a command line tool reads it")]
 
@@ -18,6 +19,7 @@ pub mod script_runner;
 pub mod sources;
 pub mod structure;
 pub mod suite;
+pub mod vendor;
 
 mod cargo;
 mod test262;

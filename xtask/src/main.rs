@@ -26,7 +26,9 @@ usage: cargo demo             builds the examples and the host, and shows them a
        cargo xtask dependencies
                               checks the licences, sources and versions of what is depended on
        cargo xtask structure [ROOT]
-                              prints the sizes of the crates, their import cycles, repeated and former names";
+                              prints the sizes of the crates, their import cycles, repeated and former names
+       cargo xtask vendor NAME VERSION
+                              replaces a library of the dashboard by another version from npm";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -43,6 +45,9 @@ fn main() -> ExitCode {
         }
         (Some("dependencies"), []) => xtask::dependencies::check().map(|()| true),
         (Some("structure"), []) => structure(xtask::examples::root()),
+        (Some("vendor"), [name, version]) if let (Some(name), Some(version)) = (name.to_str(), version.to_str()) => {
+            xtask::vendor::run(name, version).map(|()| true)
+        }
         (Some("structure"), [root]) => structure(Path::new(root)),
         _ => {
             eprintln!("{USAGE}");

@@ -27,7 +27,7 @@ pub(crate) async fn run(args: Dev, env: &CommandEnv) -> anyhow::Result<u8> {
         _ = signals.next() => return Ok(0),
     };
     env.telemetry.problems(&host.app().problems);
-    let service = RunningService::start(Served::App(host.clone()), bound, env)?;
+    let service = RunningService::start(Served::App(host.clone()), bound, &args.dashboard, env)?;
     let app = cell(&args.app.to_string_lossy());
     say!("saggar: watching {app}; listening on http://{}; Ctrl-C ends", service.address());
     let ended = tokio::select! {

@@ -56,7 +56,7 @@ async fn serve_app(
         Err(error) => return Err(error.into()),
     };
     env.telemetry.problems(&host.app().problems);
-    let service = RunningService::start(Served::App(host.clone()), bound, env)?;
+    let service = RunningService::start(Served::App(host.clone()), bound, &args.dashboard, env)?;
     tracing::info!(app = %app.display(), tasks = host.app().preparing.len(), "running; SIGTERM or Ctrl-C drains");
     tracing::info!(url = %format_args!("http://{}", service.address()), "listening");
     let cause = tokio::select! {
@@ -90,7 +90,7 @@ async fn serve_tenants(
         }
     };
     let served = Served::Tenants(tenants.clone());
-    let service = RunningService::start(served.clone(), bound, env)?;
+    let service = RunningService::start(served.clone(), bound, &args.dashboard, env)?;
     tracing::info!(
         configuration = %file.display(),
         tenants = tenants.hosts().len(),

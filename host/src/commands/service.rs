@@ -12,6 +12,7 @@ use saggar::{ConfigurationCheck, Diagnostic, HostBuilder, TenantsConfiguration};
 use super::served::Served;
 use super::signals::Signals;
 use super::{CommandEnv, open_files};
+use crate::cli::DashboardArgs;
 use crate::config::{self, Flags, Scope, ServiceScope};
 
 /// How long requests in progress may continue after the host has stopped.
@@ -122,11 +123,15 @@ impl RunningService {
     pub(crate) fn start(
         served: Served,
         BoundService { bound, limits }: BoundService,
+        dashboard: &DashboardArgs,
         env: &CommandEnv,
     ) -> anyhow::Result<Self> {
         let configuration = &env.configuration;
         let service = served.service(configuration.tokens());
         let mut service = service.with_audit_log(configuration.config.audit_log);
+        if let Some(dashboard) = dashboard.dashboard() {
+            service = service.with_dashboard(dashboard);
+        }
         let measured = served.clone();
         if let Some(render) = env.telemetry.metrics(move || measured.measure()) {
             service = service.with_metrics(render);

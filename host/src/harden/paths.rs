@@ -94,10 +94,12 @@ fn read(service: &ServiceFiles<'_>, loaded: &Loaded) -> Vec<PathBuf> {
     let configuration = service.configuration.map(|file| [with_neighbours(file), file.to_owned()]);
     let app = service.app.map(Path::to_owned);
     let tenants = readable_for_tenants(loaded);
+    let dashboard = service.dashboard.map(Path::to_owned);
     SYSTEM
         .iter()
         .map(PathBuf::from)
         .chain(app)
+        .chain(dashboard)
         .chain(tenants)
         .chain(terminal)
         .chain(configuration.into_iter().flatten())

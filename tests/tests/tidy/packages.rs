@@ -14,7 +14,7 @@ use super::root;
 ///
 /// The package `saggar` wires the others together and may use all; packages on the same level do not depend on each
 /// other.
-const ARROWS: [(&str, &[&str]); 20] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     ("saggar-job", &[]),
     ("saggar-json", &[]),
     ("saggar-kv", &["saggar-job"]),
@@ -56,7 +56,11 @@ const ARROWS: [(&str, &[&str]); 20] = [
         ],
     ),
     ("saggar-wire", &[]),
-    ("saggar-api", &["saggar-definition", "saggar-job", "saggar-queue", "saggar-tenant", "saggar-wire"]),
+    ("saggar-dashboard", &[]),
+    (
+        "saggar-api",
+        &["saggar-dashboard", "saggar-definition", "saggar-job", "saggar-queue", "saggar-tenant", "saggar-wire"],
+    ),
     ("saggar-client", &["saggar-wire"]),
     // It checks the script runner as bare wasmtime runs it.
     ("saggar-script-runner-harness", &[]),

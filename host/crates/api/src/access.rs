@@ -171,25 +171,31 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 /// including the user's browser. `Origin` identifies a page of another site, or `Sec-Fetch-Site` if the page only loads
 /// an image. `Host` identifies a page whose own name resolves to this machine.
 fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
+    check_host(headers)?;
     let refuse = || Err(Refusal::plain(Code::ForeignOrigin));
-    // Repeated headers are refused, because another parser might use the other value.
-    let text = |name: HeaderName| {
-        let mut all = headers.get_all(&name).iter();
-        let first = all.next()?;
-        Some(if all.next().is_none() { first.to_str().unwrap_or_default() } else { "" })
-    };
-    let host = text(HOST).unwrap_or_default();
-    if !is_loopback(host) {
-        return refuse();
-    }
     // Another port of this machine is another origin, but the same site.
-    if matches!(text(HeaderName::from_static("sec-fetch-site")), Some("cross-site" | "same-site" | "")) {
+    if matches!(only(headers, &HeaderName::from_static("sec-fetch-site")), Some("cross-site" | "same-site" | "")) {
         return refuse();
     }
-    match text(ORIGIN) {
+    let host = only(headers, &HOST).unwrap_or_default();
+    match only(headers, &ORIGIN) {
         Some(origin) if origin.split_once("://").map(|(_, authority)| authority) != Some(host) => refuse(),
         _ => Ok(()),
     }
+}
+
+/// Refuses requests to a host without tokens under a name that is not this machine's own. The files of the dashboard require
+/// no more: a link on another site may lead to them.
+pub(crate) fn check_host(headers: &HeaderMap) -> Result<(), Refusal> {
+    let host = only(headers, &HOST).unwrap_or_default();
+    if is_loopback(host) { Ok(()) } else { Err(Refusal::plain(Code::ForeignOrigin)) }
+}
+
+/// Returns the value of a header; an empty text if it is repeated, because another parser might use the other value.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut all = headers.get_all(name).iter();
+    let first = all.next()?;
+    Some(if all.next().is_none() { first.to_str().unwrap_or_default() } else { "" })
 }
 
 fn is_loopback(authority: &str) -> bool {

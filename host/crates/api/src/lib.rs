@@ -7,6 +7,7 @@
 mod problem;
 mod refusals;
 
+mod dashboard;
 mod grants;
 mod jobs;
 mod limits;
@@ -54,6 +55,7 @@ mod fixture;
 use saggar_queue::rfc3339;
 
 pub use audit::Action;
+pub use dashboard::Dashboard;
 pub use grants::{LastTokenRemoved, TokenChanges};
 pub use jobs::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, TaskState};
 pub use limits::Limits;

@@ -46,7 +46,7 @@ pub(crate) fn answer(code: Code) -> Vec<u8> {
     let now = UNIX_EPOCH + Duration::from_millis(SystemClock.now().0);
     let head = format!(
         "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\
-         date: {}\r\n\r\n",
+         x-content-type-options: nosniff\r\ndate: {}\r\n\r\n",
         code.status(),
         status(code).canonical_reason().unwrap_or_default(),
         document.len(),

@@ -3,6 +3,7 @@
 mod adding;
 mod attempts;
 mod audit;
+mod dashboard;
 mod deployments;
 mod events;
 mod health;
@@ -20,6 +21,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::service::Service;
+
+pub(crate) use dashboard::routes as dashboard_routes;
 
 /// Adds all routes to a router.
 pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::{Action, Audit};
 use crate::caller::Caller;
+use crate::dashboard::Dashboard;
 use crate::grants::{Grants, LastTokenRemoved, TokenChanges};
 use crate::metering::Requests;
 use crate::problem::Refusal;
@@ -47,6 +48,7 @@ struct Inner {
     large_fingerprints: Arc<Semaphore>,
     requests: Requests,
     metrics: OnceLock<Arc<Render>>,
+    dashboard: OnceLock<Dashboard>,
     stop: CancellationToken,
 }
 
@@ -68,6 +70,7 @@ impl Service {
             large_fingerprints: Arc::new(Semaphore::new(1)),
             requests: Requests::default(),
             metrics: OnceLock::new(),
+            dashboard: OnceLock::new(),
             stop: CancellationToken::new(),
         }))
     }
@@ -76,6 +79,13 @@ impl Service {
     #[must_use]
     pub fn with_metrics(self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
         let _ = self.0.metrics.set(Arc::new(render));
+        self
+    }
+
+    /// Sets the dashboard, whose page is `GET /`; without it, that route is unknown. Later calls have no effect.
+    #[must_use]
+    pub fn with_dashboard(self, dashboard: Dashboard) -> Self {
+        let _ = self.0.dashboard.set(dashboard);
         self
     }
 
@@ -142,6 +152,11 @@ impl Service {
     /// Returns the renderer of the metrics, if the host has a recorder.
     pub(crate) fn metrics(&self) -> Option<Arc<Render>> {
         self.0.metrics.get().cloned()
+    }
+
+    /// Returns the dashboard, if the service has one.
+    pub(crate) fn dashboard(&self) -> Option<&Dashboard> {
+        self.0.dashboard.get()
     }
 
     /// Returns the meters of requests.
