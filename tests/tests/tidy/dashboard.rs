@@ -95,7 +95,8 @@ fn modules_say_what_they_own_and_are_short() {
             Some("js") => "// ",
             Some("css") => "/* ",
             Some("html") => "<!DOCTYPE html>",
-            _ => return Some("is neither a module, a style nor the page".to_owned()),
+            Some("svg") => "<svg ",
+            _ => return Some("is neither a module, a style, a picture nor the page".to_owned()),
         };
         if !text.starts_with(head) {
             return Some(format!("does not begin with `{head}`"));

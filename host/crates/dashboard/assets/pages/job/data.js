@@ -1,0 +1,128 @@
+// What the page of a job knows: the job, its attempts, its log and its use of resources, kept fresh by its feed.
+
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+
+import { account } from "../../live/account.js";
+import { ENDS, followJob } from "../../live/feed.js";
+import { pulse, suspendPulse } from "../../live/pulse.js";
+import { useStore } from "../../live/store.js";
+import { awake } from "../../live/visibility.js";
+import { ask, isAborted } from "../../wire/ask.js";
+import { members } from "../../wire/json.js";
+import * as routes from "../../wire/routes.js";
+
+/** Lines of a log that are kept; a host keeps fewer. */
+const LINES = 20_000;
+const GATHER_MS = 250;
+
+const isOver = (job) => job?.status === "SUCCESS" || job?.status === "FAILURE";
+
+/** @param {{task: string, id: string}} of */
+export function useJob(of) {
+  const [state, setState] = useState({ job: null, raw: new Map(), attempts: [], problem: null, isLoading: true, isDeleted: false, isAway: false, usage: null });
+  const [lines, setLines] = useState([]);
+  const [turn, setTurn] = useState(0);
+  const control = useRef(new AbortController());
+  const patch = (more) => setState((before) => ({ ...before, ...more }));
+  const look = useCallback(async () => {
+    const { signal } = control.current;
+    try {
+      const [job, attempts] = await Promise.all([ask(routes.job(of), { signal }), ask(routes.attempts(of), { signal })]);
+      patch({ job: job.data, raw: members(job.text), attempts: attempts.data.attempts, problem: null, isLoading: false, isDeleted: false });
+    } catch (problem) {
+      if (isAborted(problem)) return;
+      const isGone = problem.code === "unknown-job";
+      setState((before) => ({ ...before, isLoading: false, problem: isGone && before.job ? null : problem, isDeleted: isGone && Boolean(before.job) }));
+    }
+  }, [of.task, of.id]);
+  const isAwake = useStore(awake, (all) => all.isAwake);
+  const isKnown = useStore(account, (all) => all.isKnown);
+  useEffect(() => {
+    control.current = new AbortController();
+    if (!isAwake || !isKnown) {
+      // The job is shown before it is known how to follow it.
+      if (isAwake) look();
+      return () => control.current.abort();
+    }
+    const resume = suspendPulse();
+    const unfollow = follow({ of, look, patch, setState, setLines });
+    return () => {
+      unfollow();
+      resume();
+      control.current.abort();
+    };
+  }, [look, turn, isAwake, isKnown]);
+  const over = isOver(state.job);
+  // A job that has ended is not followed: somebody may retry it.
+  useEffect(() => {
+    if (!over) return undefined;
+    let version = pulse.get().version;
+    const timer = setInterval(async () => {
+      if (pulse.get().version === version || document.visibilityState !== "visible") return;
+      version = pulse.get().version;
+      const found = await ask(routes.job(of), { quiet: true }).catch(() => null);
+      if (found && !isOver(found.data)) setTurn((turn) => turn + 1);
+    }, 3_000);
+    return () => clearInterval(timer);
+  }, [over, of.task, of.id]);
+  return { ...state, lines, look, again: () => setTurn((turn) => turn + 1) };
+}
+
+/** Follows the job: subscribes first, then looks. */
+function follow({ of, look, patch, setState, setLines }) {
+  let gathered = [];
+  let timer = 0;
+  const known = new Set();
+  const control = new AbortController();
+  const keyOf = (line) => `${line.at} ${line.source} ${line.text}`;
+  const flush = () => {
+    timer = 0;
+    const more = gathered;
+    gathered = [];
+    setLines((before) => [...before, ...more].slice(-LINES));
+  };
+  // What the stream repeats of the log is told by its content, once for each line.
+  const readLog = () => ask(routes.logs(of), { signal: control.signal, quiet: true }).then(
+    ({ data }) => {
+      data.lines.forEach((line) => known.add(keyOf(line)));
+      gathered = gathered.filter((line) => !known.has(keyOf(line)));
+      setLines(data.lines);
+    },
+    () => {},
+  );
+  let soon = 0;
+  const lookSoon = () => {
+    soon ||= setTimeout(() => {
+      soon = 0;
+      look();
+    }, 100);
+  };
+  const stop = followJob(of, {
+    afterLine: null,
+    onOpen: () => {
+      look();
+      readLog();
+    },
+    onState: patch,
+    onUsage: (usage) => patch({ usage }),
+    onLine: (line) => {
+      if (known.has(keyOf(line))) return;
+      gathered.push(line);
+      timer ||= setTimeout(flush, GATHER_MS);
+    },
+    onEvent: (event) => {
+      if (event.kind === "progress") {
+        const { current, total, message } = event;
+        setState((before) => (before.job ? { ...before, job: { ...before.job, current, total, message } } : before));
+      } else if (event.kind === "deleted") patch({ isDeleted: true });
+      else lookSoon();
+      if (ENDS.has(event.kind)) patch({ usage: null });
+    },
+  });
+  return () => {
+    stop();
+    control.abort();
+    clearTimeout(timer);
+    clearTimeout(soon);
+  };
+}
