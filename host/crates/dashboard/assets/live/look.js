@@ -6,6 +6,8 @@ import { ask, isAborted } from "../wire/ask.js";
 import { session } from "../wire/session.js";
 import { backoff } from "../wire/stream.js";
 
+const NOTHING = { data: null, text: "", problem: null, isLoading: false, retryAt: null };
+
 /**
  * Asks for `path` whenever it or `version` changes. What was known stays while it asks again. A problem that passes is tried
  * again by itself, because looking changes nothing.
@@ -13,14 +15,14 @@ import { backoff } from "../wire/stream.js";
  * @param {unknown} version
  */
 export function useLook(path, version = 0) {
-  const [state, setState] = useState({ path: null, data: null, text: "", problem: null, isLoading: true, retryAt: null });
+  const [state, setState] = useState({ ...NOTHING, path: null });
   const [turn, setTurn] = useState(0);
   const tries = useRef(0);
   useEffect(() => {
     if (path === null) return undefined;
     const controller = new AbortController();
     let timer = 0;
-    setState((before) => (before.path === path ? { ...before, isLoading: true } : { path, data: null, text: "", problem: null, isLoading: true, retryAt: null }));
+    setState((before) => (before.path === path ? { ...before, isLoading: true } : { ...NOTHING, path, isLoading: true }));
     ask(path, { signal: controller.signal }).then(
       ({ data, text }) => {
         tries.current = 0;
@@ -45,7 +47,7 @@ export function useLook(path, version = 0) {
   }, [path, version, turn, session.turn]);
   const again = () => setTurn((turn) => turn + 1);
   // What belongs to another path is not shown as that of this one.
-  return state.path === path ? { ...state, again } : { data: null, text: "", problem: null, isLoading: path !== null, retryAt: null, again };
+  return state.path === path ? { ...state, again } : { ...NOTHING, isLoading: path !== null, again };
 }
 
 /** Returns a number that grows every `ms`, while `isOn`. */

@@ -46,6 +46,8 @@ export function useJobs({ pairs, task, order, statuses, hasIds, isValid }) {
   current.current = state;
   const control = useRef(new AbortController());
   const filterText = JSON.stringify([pairs, task, order]);
+  // The filter that the rows are of: a cursor of another one is of no use.
+  const shown = useRef(filterText);
   const path = useCallback((more) => {
     const query = new URLSearchParams(pairs);
     query.set("limit", String(PAGE));
@@ -82,6 +84,7 @@ export function useJobs({ pairs, task, order, statuses, hasIds, isValid }) {
   const again = useCallback(() => load(null, true), [load]);
   useEffect(() => {
     control.current = new AbortController();
+    shown.current = filterText;
     setState({ rows: [], next: null, isLoading: isValid, problem: null, lookedAt: 0, newer: [], isMore: false });
     if (isValid) load(null, true);
     return () => control.current.abort();
@@ -89,8 +92,8 @@ export function useJobs({ pairs, task, order, statuses, hasIds, isValid }) {
   useFreshness({ current, setState, path, control, order, statuses, hasIds, isValid });
   const more = useCallback(() => {
     const { next, isLoading, isStuck } = current.current;
-    if (next && !isLoading && !isStuck) load(next, false);
-  }, [load]);
+    if (shown.current === filterText && next && !isLoading && !isStuck) load(next, false);
+  }, [load, filterText]);
   const lookFurther = () => state.next && load(state.next, false);
   const showNewer = () => (state.isMore ? again() : setState((before) => ({ ...before, rows: [...before.newer, ...before.rows], newer: [] })));
   return { ...state, again, more, lookFurther, showNewer };

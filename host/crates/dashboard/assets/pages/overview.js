@@ -1,6 +1,6 @@
 // The overview: is anything wrong, and where? Five figures, what needs somebody, and all tasks.
 
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 
 import { Spark } from "../charts/spark.js";
 import { has } from "../live/account.js";
@@ -124,7 +124,8 @@ function FirstJob({ task }) {
 export default function Overview() {
   const state = useStore(pulse);
   const minute = useTicks(15_000);
-  const failures = useLook(has("failures") ? routes.failures({ from: new Date(clock.now() - 3_600_000).toISOString(), limit: 5 }) : null, minute);
+  const from = useMemo(() => new Date(clock.now() - 3_600_000).toISOString(), []);
+  const failures = useLook(has("failures") ? routes.failures({ from, limit: 5 }) : null, minute);
   const problems = useLook(has("problems") ? routes.problems() : null, minute);
   const tasks = [...state.tasks.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
   const now = clock.now();

@@ -68,7 +68,7 @@ function CaseFile({ job, attempt }) {
   return html`<${Looked} look=${look} rows=${1} what="The list of records">${(data) => {
     const found = data.records.find(({ id, run }) => String(id) === String(job.id) && String(run) === String(attempt.run));
     if (!found) return html`<p class="hint">This attempt has no record${data.next ? " among the last thousand" : ""}; <code>sandbox.record</code> of the task says which attempts are recorded.</p>`;
-    const line = `saggar replay APP ${job.task} ${job.id}`;
+    const line = `saggar replay ${job.task} ${job.id} --attempt ${attempt.number}`;
     return html`<div class="row"><span>It has a record of ${bytes(found.bytes)}. Make it again with</span><code>${line}</code><${Copy} text=${line} what="the command" /></div>`;
   }}<//>`;
 }
