@@ -4,6 +4,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
 import { pulse } from "../live/pulse.js";
+import { useStore } from "../live/store.js";
 import { isMenuOpen } from "../parts/menu.js";
 import { ask, isAborted } from "../wire/ask.js";
 import * as routes from "../wire/routes.js";
@@ -89,6 +90,11 @@ export function useJobs({ pairs, task, order, statuses, hasIds, isValid }) {
     if (isValid) load(null, true);
     return () => control.current.abort();
   }, [filterText, isValid]);
+  const isBack = useStore(pulse, ({ mode }) => mode === "live" || mode === "polling");
+  useEffect(() => {
+    // What failed while the host was away is asked for again by itself.
+    if (isBack && current.current.problem?.passes) load(null, true);
+  }, [isBack]);
   useFreshness({ current, setState, path, control, order, statuses, hasIds, isValid });
   const more = useCallback(() => {
     const { next, isLoading, isStuck } = current.current;

@@ -101,7 +101,7 @@ export function Shell({ path, title, onSignIn, onHelp, children }) {
     <div class="shell ${mode === "away" || mode === "paused" ? "stale" : ""}">
       <header class="top ${tenant ? `tenant-${tenantColour(tenant)}` : ""}">
         <a class="brand" href="#/"><span class="dot" aria-hidden="true"></span>Saggar</a>
-        ${tenant && html`<strong><bdi>${tenant}</bdi></strong>`}
+        ${tenant && html`<span class="muted" aria-hidden="true">▸</span><strong><bdi>${tenant}</bdi></strong>`}
         <span class="push row"><${LiveBadge} /><${Clock} /></span>
         <${Account} me=${me} onSignIn=${onSignIn} />
         <button type="button" class="plain" aria-label="Help and keys" title="Help and keys (?)" onClick=${onHelp}>?</button>

@@ -4,7 +4,7 @@ import { useId, useState } from "preact/hooks";
 
 import { account, signIn } from "../live/account.js";
 import { useStore } from "../live/store.js";
-import { session, use } from "../wire/session.js";
+import { forget, session, use } from "../wire/session.js";
 import { Dialog } from "./dialog.js";
 import { Guest } from "./guest.js";
 import { html } from "./html.js";
@@ -14,20 +14,22 @@ export function SignIn() {
   const [token, setToken] = useState("");
   const [remember, setRemember] = useState(false);
   const [isBusy, setBusy] = useState(false);
+  const [isTried, setTried] = useState(Boolean(session.token));
   const id = useId();
   const canLeave = Boolean(me);
   const submit = async (event) => {
     event.preventDefault();
     if (!token.trim() || isBusy) return;
     setBusy(true);
-    const before = session.token;
     use(token.trim(), remember);
     await signIn();
     setBusy(false);
-    if (account.get().state !== "ready" && before) setToken("");
+    setTried(true);
+    // A token that the host does not know is not kept; whoever had another one has it in the switcher.
+    if (account.get().state === "signed-out") forget(token.trim());
   };
   const leave = () => canLeave && account.set({ state: "ready", problem: null });
-  const why = problem?.code === "token-expired" ? "The token has expired." : session.token ? "The host does not know this token." : null;
+  const why = problem?.code === "token-expired" ? "The token has expired." : isTried ? "The host does not know this token." : null;
   return html`<${Dialog} title="Sign in" onClose=${leave}>
     <form onSubmit=${submit}>
       <p>This host asks for a token. <code>saggar token</code> makes one; its digest belongs in the host's configuration.</p>
