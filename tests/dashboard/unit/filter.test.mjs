@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { filterText, parseFilter, valuesOf, withTerm } from "assets:route/filter.js";
 import { completions, readTime, toParameters, toWhere } from "assets:route/words.js";
+import { stringify } from "assets:wire/json.js";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
 const ALL = { now: NOW, has: () => true };
@@ -49,11 +50,16 @@ test("words become parameters", () => {
     ["ended_from", "2026-11-24T10:00:00.000Z"],
     ["ended_before", "2026-11-24T11:00:00.000Z"],
   ]);
-  assert.deepEqual(pairs("took:>5s priority:-5..0 attempt:2.."), [["took", "5s.."], ["priority", "-5..0"], ["attempt", "2.."]]);
+  assert.deepEqual(pairs("took:>5s priority:-5..0 attempt:2.."), [
+    ["min_took_ms", "5000"],
+    ["min_priority", "-5"],
+    ["max_priority", "0"],
+    ["min_attempt", "2"],
+  ]);
+  assert.deepEqual(pairs("took:100ms..1.5s attempt:3"), [["min_took_ms", "100"], ["max_took_ms", "1500"], ["min_attempt", "3"], ["max_attempt", "3"]]);
   assert.deepEqual(pairs("args.0.user.id:1970670598291982290 args.0.to:ada args:bob"), [
-    ["args", "/0/user/id=1970670598291982290"],
-    ["args", "/0/to=\"ada\""],
     ["args_text", "bob"],
+    ["args", "{\"/0/user/id\":1970670598291982290,\"/0/to\":\"ada\"}"],
   ]);
   assert.deepEqual(pairs("task:mail.send id:7,18446744073709551615"), [["task", "mail.send"], ["ids", "mail.send:7,mail.send:18446744073709551615"]]);
 });
@@ -65,16 +71,14 @@ test("wrong words say why", () => {
   assert.match(whys("id:7")[0], /which task/);
   assert.match(whys("-code:x")[0], /cannot be excluded/);
   assert.match(whys("status:")[0], /no value/);
+  assert.match(whys("took:5")[0], /no such range/);
+  assert.match(whys("attempt:-1..")[0], /no such range/);
   assert.match(whys("reason:trap", { now: NOW, has: () => false })[0], /this host cannot filter/);
 });
 
 test("a bulk action has lists", () => {
-  assert.deepEqual(toWhere([["task", "a,b"], ["group", "g7"], ["args", "/0=1"], ["args", "/1=2"], ["status", "FAILURE"]]), {
-    task: ["a", "b"],
-    group: "g7",
-    args: ["/0=1", "/1=2"],
-    status: ["FAILURE"],
-  });
+  const where = toWhere(pairs("task:a,b group:g7 status:FAILURE attempt:2.. args.0:1970670598291982290"));
+  assert.equal(stringify(where), "{\"task\":[\"a\",\"b\"],\"group\":\"g7\",\"status\":[\"FAILURE\"],\"min_attempt\":2,\"args\":{\"/0\":1970670598291982290}}");
 });
 
 test("words and values are completed", () => {

@@ -48,14 +48,19 @@ test("tasks are summed and grouped", () => {
 });
 
 test("a job says why it waits", () => {
-  const say = (waiting, more = {}, of = null) => sentence({ attempt: 0, max_attempts: 4, ...more }, waitOf({ waiting, ...more }, of), NOW);
-  assert.match(say({ for: "slot", ahead: 17, ahead_exact: true, slots: 4, busy: 4, estimate_ms: 2_100, next_free_by: "2026-11-24T12:00:05Z" }), /^It waits for a slot: 4 of 4 slots are busy, 17 jobs are before it, some 2.1 s; the next slot is free in 5 s at the latest$/);
-  assert.match(say({ for: "moment", until: "2026-11-24T12:00:04.1Z" }, { attempt: 1 }), /^It waits for its next attempt \(2 of 4\), in 4.1 s/);
-  assert.match(say({ for: "resume", paused: { at: "2026-11-24T09:00:00Z", by: "ci" } }), /^Its task was paused 3 h ago by ci$/);
-  assert.match(say("on-hold"), /add handler/);
-  assert.match(say("ready", {}, { paused: true, counts: { running: 1 }, definition: { worker_nums: 2 } }), /paused/);
-  assert.match(say("ready", {}, { paused: false, counts: { running: 1 }, definition: { worker_nums: 2 } }), /1 of 2 slots are busy/);
-  assert.match(say({ for: "drain" }), /drains/);
+  const say = (job, of = null) => sentence({ attempt: 0, max_attempts: 4, ...job }, waitOf(job, of), NOW);
+  const explained = (wait, more = {}) => say({ ...more, waiting: "ready", explanation: { wait } });
+  const slot = { reason: "slot", ahead: 17, ahead_exact: true, slots: 4, busy: 4, estimate_ms: 2_100, next_free_by: "2026-11-24T12:00:05Z" };
+  assert.equal(explained(slot), "It waits for a slot: 4 of 4 slots are busy, 17 jobs are before it, some 2.1 s; the next slot is free in 5 s at the latest");
+  assert.match(explained({ ...slot, ahead: 0 }), /it is the next/);
+  assert.match(explained({ reason: "time", until: "2026-11-24T12:00:04.1Z" }, { attempt: 1 }), /^It waits for its next attempt \(2 of 4\), in 4.1 s/);
+  assert.match(explained({ reason: "quota", quota: "running" }), /`running` is used up/);
+  assert.match(explained({ reason: "stopping" }), /drains/);
+  assert.match(say({ waiting: "on-hold" }), /add handler/);
+  assert.match(say({ waiting: "retrying", run_at: "2026-11-24T12:00:04.1Z" }), /in 4.1 s/);
+  const task = { paused: true, counts: { running: 1 }, definition: { worker_nums: 2 } };
+  assert.match(say({ waiting: "ready" }, task), /paused/);
+  assert.match(say({ waiting: "ready" }, { ...task, paused: false }), /1 of 2 slots are busy/);
 });
 
 test("an attempt has its lines and its limit", () => {

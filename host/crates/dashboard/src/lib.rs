@@ -66,9 +66,10 @@ mod tests {
 
     use super::*;
 
-    /// Bytes of the compressed files: what the first screen loads, and all.
+    /// Bytes of the compressed files: what the first screen loads, and all. No page loads all of them: each has its own modules,
+    /// and only those with charts load the charts' library, which is 42 KiB.
     const MAX_FIRST_SCREEN: usize = 60 * 1024;
-    const MAX_ALL: usize = 130 * 1024;
+    const MAX_ALL: usize = 180 * 1024;
 
     #[test]
     fn digests_are_those_of_the_files() {

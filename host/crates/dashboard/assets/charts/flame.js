@@ -1,6 +1,6 @@
 // Backtraces on top of each other, each frame as wide as it is often; filled where the version before had none.
 
-import { Guest } from "../parts/guest.js";
+import { Guest, plainText } from "../parts/guest.js";
 import { html } from "../parts/html.js";
 import { count, share } from "../parts/span.js";
 
@@ -44,9 +44,9 @@ export function Flame({ root, before = null, label }) {
     <svg viewBox="0 0 1000 ${depth * ROW}" role="img" aria-label=${label}>
       ${frames.map((frame, at) => html`<g key=${at}>
         <rect x=${frame.x} y=${frame.depth * ROW} width=${frame.width} height=${ROW - 1} class=${frame.isNew ? "new" : ""}>
-          <title>${frame.frame}: ${count(frame.count)}, ${share(frame.count, root.count)}${frame.isNew ? ", new" : ""}</title>
+          <title>${plainText(frame.frame)}: ${count(frame.count)}, ${share(frame.count, root.count)}${frame.isNew ? ", new" : ""}</title>
         </rect>
-        ${frame.width > 60 && html`<text x=${frame.x + 4} y=${frame.depth * ROW + 14}>${frame.frame.slice(0, Math.floor(frame.width / 7))}</text>`}
+        ${frame.width > 60 && html`<text x=${frame.x + 4} y=${frame.depth * ROW + 14}>${plainText(frame.frame).slice(0, Math.floor(frame.width / 7))}</text>`}
       </g>`)}
     </svg>
     <details><summary>as a list</summary><ul>

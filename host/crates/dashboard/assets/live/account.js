@@ -56,7 +56,9 @@ async function readDocument(me) {
     const list = paths["/v1/jobs"]?.get?.parameters ?? [];
     // Filters that lists of jobs take, such as `filter:reason`.
     const filters = list.filter(({ in: place }) => place === "query").map(({ name }) => `filter:${name}`);
-    byDocument = { instance, has: [...signs, ...filters] };
+    const ofJob = paths["/v1/tasks/{task}/jobs/{id}"]?.get?.parameters ?? [];
+    const explains = ofJob.some(({ name }) => name === "explain") ? ["explain"] : [];
+    byDocument = { instance, has: [...signs, ...filters, ...explains] };
   }
   account.set({ features: new Set([...listed(me), ...byDocument.has]), isKnown: true });
 }

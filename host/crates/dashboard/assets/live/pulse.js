@@ -98,7 +98,8 @@ function takeTasks(data, isCounted) {
 function takeReport(data, isFirstPart) {
   const { tasks: known, version } = pulse.get();
   const at = Date.parse(data.at);
-  const tasks = new Map(known);
+  // A full report has all tasks there are; what is known of their names stays.
+  const tasks = data.full && isFirstPart ? new Map() : new Map(known);
   const reported = new Set();
   let isStrange = false;
   for (const task of data.tasks) {

@@ -33,7 +33,7 @@ function Row({ entry }) {
     <td><code>${entry.did}</code></td>
     <td>${entry.task ? html`<a href=${toTask(entry.task)}><${Guest} text=${entry.task} /></a>` : html`<span class="muted">–</span>`}</td>
     <td class="number">${count(entry.count)}${many}</td>
-    <td><${Jobs} entry=${entry} /></td>
+    <td class="spaced"><${Jobs} entry=${entry} /></td>
     <td class="nowrap"><${Result} entry=${entry} /></td>
     <td><${Guest} text=${entry.detail ?? (entry.where ? stringify(entry.where) : "")} /></td>
   </tr>`;

@@ -14,7 +14,7 @@ import { count, counted } from "../parts/span.js";
 import { Timestamp } from "../parts/timestamp.js";
 import { toJob } from "../route/hash.js";
 import { toWhere } from "../route/words.js";
-import { ask, isAborted } from "../wire/ask.js";
+import { ask, isAborted, Problem } from "../wire/ask.js";
 import { stringify } from "../wire/json.js";
 import * as routes from "../wire/routes.js";
 
@@ -48,7 +48,7 @@ function guess(action, jobs) {
   const tasks = {};
   for (const { task } of jobs) tasks[task] = (tasks[task] ?? 0) + 1;
   const times = jobs.map(({ added_at: at }) => at).sort();
-  return { matches: jobs.length, exact: true, can, cannot, tasks, added_at: { first: times[0], last: times.at(-1) }, sample: jobs.slice(0, 5), until: null };
+  return { matches: jobs.length, looked_at: jobs.length, exact: true, can, cannot, tasks, first_added_at: times[0], last_added_at: times.at(-1), sample: jobs.slice(0, 5), until: null };
 }
 
 /** Does it job by job, for hosts without bulk routes. */
@@ -71,8 +71,10 @@ async function inSteps(action, where, until, { signal, onStep, from }) {
   let after = from;
   do {
     const { data } = await ask(routes.bulk(action), { method: "POST", body: stringify({ where, until, after, limit: STEP }), signal });
+    // A step that ended early has its next one, too.
     after = data.next;
     onStep({ changed: Number(data.changed), skipped: data.skipped ?? {}, after });
+    if (data.stopped_by) throw new Problem({ code: data.stopped_by, detail: "the host cannot change more at the moment" });
   } while (after);
 }
 
@@ -86,8 +88,8 @@ function Preview({ preview, verb }) {
   return html`
     <p>${tasks.slice(0, 8).map(([task, number]) => html`<span key=${task}><${Guest} text=${task} /> ${count(number)} · </span>`)}
       ${tasks.length > 8 && `${counted(tasks.length - 8, "more task")} · `}
-      ${preview.added_at?.first && html`added <${Timestamp} at=${preview.added_at.first} /> to <${Timestamp} at=${preview.added_at.last} />`}</p>
-    <p>${verb.can}: <strong>${count(preview.can)}</strong>${preview.exact ? "" : " at least"}${cannot > 0 ? `; cannot: ${count(cannot)}` : ""}</p>
+      ${preview.first_added_at && html`added <${Timestamp} at=${preview.first_added_at} /> to <${Timestamp} at=${preview.last_added_at} />`}</p>
+    <p>${verb.can}: <strong>${count(preview.can)}</strong>${preview.exact ? "" : ` of the first ${count(preview.looked_at)} jobs; the work goes on with the others`}${cannot > 0 ? `; cannot: ${count(cannot)}` : ""}</p>
     <ul><${Counted} of=${preview.cannot ?? {}} /></ul>
     <p>${(preview.sample ?? []).map((job) => html`<a key=${`${job.task}:${job.id}`} href=${toJob(job)} target="_blank" rel="noopener">${job.task} ${String(job.id)}</a> `)}${preview.matches > (preview.sample?.length ?? 0) ? "…" : ""}</p>
     <p class="hint">${verb.explains} Jobs that are added from now on are not touched.</p>`;

@@ -78,7 +78,7 @@ function Attempts({ a, b }) {
     const head = ({ side, attempt }) => html`<a href=${toJob(side)}><${Guest} text=${side.task} /> ${side.id}</a>${attempt ? ` · attempt ${attempt.number}` : ""}`;
     const cost = (name, write) => html`<${Row} name=${{ cpu_ms: "CPU", peak_memory: "peak memory" }[name]} one=${before?.cost ? write(before.cost[name]) : "–"} other=${now?.cost ? write(now.cost[name]) : "–"} differs=${difference(before?.cost?.[name], now?.cost?.[name], write)} />`;
     return html`<div class="scroll" tabindex="0" role="group" aria-label="Comparison"><table>
-      <thead><tr><th></th><th scope="col">${head(one)}</th><th scope="col">${head(other)}</th><th scope="col">differs</th></tr></thead>
+      <thead><tr><td></td><th scope="col">${head(one)}</th><th scope="col">${head(other)}</th><th scope="col">differs</th></tr></thead>
       <tbody>
         <${Row} name="version" one=${html`<${Digest} digest=${before?.cost?.digest} />`} other=${html`<${Digest} digest=${now?.cost?.digest} />`} differs=${before?.cost?.digest !== now?.cost?.digest} />
         <${Row} name="deployment" one=${count(before?.deployment)} other=${count(now?.deployment)} differs=${String(before?.deployment) !== String(now?.deployment)} />
@@ -113,7 +113,7 @@ function Versions({ name, a, b }) {
     const rows = [...times, ["CPU p50", percentile(before.cpu_ms, "p50"), percentile(now.cpu_ms, "p50"), span], ["peak memory", before.memory_peak, now.memory_peak, bytes], ["size", before.bytes, now.bytes, bytes]];
     return html`${verdict && html`<div class="message ${verdict === "more" ? "failure" : ""}"><span>${VERDICTS[verdict]}</span></div>`}
       <div class="scroll" tabindex="0" role="group" aria-label="Comparison"><table>
-        <thead><tr><th></th><th scope="col"><${Digest} digest=${a} /></th><th scope="col"><${Digest} digest=${b} /></th><th scope="col">differs</th></tr></thead>
+        <thead><tr><td></td><th scope="col"><${Digest} digest=${a} /></th><th scope="col"><${Digest} digest=${b} /></th><th scope="col">differs</th></tr></thead>
         <tbody>
           <${Row} name="since" one=${html`<${Timestamp} at=${before.first_at} />`} other=${html`<${Timestamp} at=${now.first_at} />`} differs=${null} />
           <${Row} name="attempts" one=${count(before.attempts)} other=${count(now.attempts)} differs=${null} />

@@ -27,11 +27,11 @@ function Group({ group, onRetry }) {
     <td>${steps.length > 0 && html`<${Spark} steps=${steps} label="the last hour" />`}</td>
     <td class="nowrap bad">✖ ${group.reason}</td>
     <td class="nowrap"><a href=${toTask(group.task)}><${Guest} text=${group.task} /></a></td>
-    <td class="what" title=${group.message}><${Guest} text=${group.message} /> <code><${Guest} text=${group.code} /></code>
+    <td class="what"><${Guest} text=${group.message} /> <code><${Guest} text=${group.code} /></code>
       ${group.frames?.length > 0 && html`<br /><span class="muted mono"><${Guest} text=${group.frames[0]} /></span>`}</td>
     <td class="nowrap muted">${versionsOf(group.digests)}</td>
     <td class="nowrap"><${Timestamp} at=${group.last_at} /></td>
-    <td class="tight row">${group.sample && html`<a href=${toJob(group.sample)}>one</a>`}
+    <td class="tight spaced">${group.sample && html`<a href=${toJob(group.sample)}>one</a>`}
       ${group.reason === "trap" && has("flame") && html` <a href=${link(["flame"], { task: group.task, digest: Object.keys(group.digests ?? {})[0] })}>flame</a>`}
       ${has("bulk") && html` <${Action} run=${() => onRetry(group)}>↻ Retry all…<//>`}</td>
   </tr>`;

@@ -68,6 +68,7 @@ export function useJobs({ pairs, task, order, statuses, hasIds, isValid }) {
         cursor = data.next;
         if (!cursor) break;
       }
+      if (signal.aborted) return;
       setState((before) => ({
         ...before,
         rows: isAnew ? rows : [...before.rows, ...rows],

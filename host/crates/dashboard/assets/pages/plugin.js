@@ -41,7 +41,7 @@ export default function Plugin({ path }) {
         <dt>size</dt><dd>${bytes(plugin.bytes)}</dd>
         <dt>roles</dt><dd>${(plugin.roles ?? []).join(", ") || "none"}</dd>
         ${plugin.handlers?.length > 0 && html`<dt>handlers</dt><dd>${plugin.handlers.map((one) => html`<code key=${one}><${Guest} text=${one} /></code> `)}</dd>`}
-        <dt>used by</dt><dd>${(plugin.tasks ?? []).map((task) => html`<a key=${task} href=${toTask(task)}><${Guest} text=${task} /></a> `)}</dd>
+        <dt>used by</dt><dd class="spaced">${(plugin.tasks ?? []).map((task) => html`<a key=${task} href=${toTask(task)}><${Guest} text=${task} /></a> `)}</dd>
         ${Object.entries(plugin.producers ?? {}).map(([kind, value]) => html`<dt>${kind}</dt><dd><${Guest} text=${value} /></dd>`)}
       </dl></section>
       <section class="panel" aria-label="Capabilities"><h2>What it may do</h2><${Capabilities} plugin=${plugin} /></section>

@@ -21,7 +21,7 @@ function List({ plugins }) {
     <tbody>${plugins.map((plugin) => html`<tr key=${plugin.name}>
       <td><a href=${toPlugin(plugin.name)}><${Guest} text=${plugin.name} /></a></td><td><${Digest} digest=${plugin.digest} /></td>
       <td class="number">${bytes(plugin.bytes)}</td><td>${(plugin.roles ?? []).join(", ")}</td>
-      <td>${(plugin.tasks ?? []).map((task) => html`<a key=${task} href=${toTask(task)}><${Guest} text=${task} /></a> `)}</td></tr>`)}</tbody>
+      <td class="spaced">${(plugin.tasks ?? []).map((task) => html`<a key=${task} href=${toTask(task)}><${Guest} text=${task} /></a> `)}</td></tr>`)}</tbody>
   </table></div>`;
 }
 

@@ -12,12 +12,6 @@ export function Badge({ kind, children }) {
   return html`<span class="badge ${kind}"><span class="shape" aria-hidden="true">${SHAPES[kind]}</span>${children}</span>`;
 }
 
-/** Returns what a job that waits is waiting for; hosts of before say it by a word alone. */
-export function waitingFor(job) {
-  const { waiting } = job;
-  return typeof waiting === "string" ? waiting : waiting?.for ?? null;
-}
-
 /** The status of a job in a row. */
 export function Status({ job }) {
   const isDelayed = job.status === "WAITING" && Date.parse(job.run_at ?? "") > clock.now();
@@ -26,8 +20,7 @@ export function Status({ job }) {
   if (job.status === "SUCCESS") return html`<${Badge} kind="success">success<//>`;
   if (job.status === "FAILURE") return html`<${Badge} kind="failure">${job.reason ?? "failure"}<//>`;
   if (isDelayed) return html`<${Badge} kind="delayed">in ${span(Date.parse(job.run_at) - clock.now())}<//>`;
-  const held = ["on-hold", "add-handler"].includes(waitingFor(job));
-  return html`<${Badge} kind="waiting">${held ? "on hold" : "waiting"}<//>`;
+  return html`<${Badge} kind="waiting">${job.waiting === "on-hold" ? "on hold" : "waiting"}<//>`;
 }
 
 /** Progress as a bar with its share; the word alone if nothing was reported. */

@@ -22,6 +22,11 @@ export function pieces(text) {
   return found;
 }
 
+/** Returns a text with its marks spelt out, for places that take no elements. */
+export function plainText(text) {
+  return pieces(String(text ?? "")).map((piece) => piece.text).join("");
+}
+
 /** A text of a guest. `mark` is a text to be marked in it, in any case. */
 export function Guest({ text, mark = "" }) {
   const all = pieces(String(text ?? ""));

@@ -1,5 +1,6 @@
 // The qualifiers of filters: what they mean, what the API calls them, and their completion.
 
+import { parse } from "../wire/json.js";
 import { parseFilter } from "./filter.js";
 
 export const STATUSES = ["WAITING", "RUNNING", "SUCCESS", "FAILURE"];
@@ -17,11 +18,11 @@ export const WORDS = {
   parent: { means: "the job that added it", one: true, example: "media.split:3", needs: "parent" },
   digest: { means: "the version that ran", one: true, needs: "digest" },
   group: { means: "a group of failures", one: true, needs: "group" },
-  priority: { means: "its priority", one: true, example: "-5..0", needs: "priority" },
-  attempt: { means: "how many attempts have begun", one: true, example: "2..", needs: "attempt" },
+  priority: { means: "its priority", one: true, example: "-5..0", needs: "min_priority" },
+  attempt: { means: "how many attempts have begun", one: true, example: "2..", needs: "min_attempt" },
   added: { means: "when it was added", one: true, example: "-2h" },
   ended: { means: "when it ended", one: true, example: "-1d", needs: "ended_from" },
-  took: { means: "how long its last attempt took", one: true, example: ">5s", needs: "took" },
+  took: { means: "how long its last attempt took", one: true, example: ">5s", needs: "min_took_ms" },
   args: { means: "an argument: args.0.user.id:7", one: true, example: "ada@", needs: "args" },
 };
 
@@ -62,11 +63,30 @@ function jsonValue(text) {
   }
 }
 
-/** Reads a range of numbers or of times: `>5s` is `5s..`. */
-function range(value) {
-  if (value.startsWith(">")) return `${value.slice(1)}..`;
-  return value.startsWith("<") ? `..${value.slice(1)}` : value;
+/** Reads a length of time as milliseconds. */
+function milliseconds(text) {
+  const found = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+  return found ? String(Math.round(Number(found[1]) * (UNITS[found[2]] ?? 1))) : null;
 }
+
+/**
+ * Reads a range: `5..9`, `5..`, `..9`, `>5`, `<9`, or one value.
+ * @param {(text: string) => string|null} read
+ * @returns {[string, string]|null} the least and the most; empty without one
+ */
+function range(value, read) {
+  const [, sign, rest] = /^([<>]?)=?(.*)$/.exec(value);
+  const parts = sign === ">" ? [rest, ""] : sign === "<" ? ["", rest] : rest.includes("..") ? rest.split("..") : [rest, rest];
+  const found = parts.map((text) => (text === "" ? "" : read(text)));
+  return found.includes(null) || found.join("") === "" ? null : found;
+}
+
+/** Ranges: what the API calls their ends, how they are read, and an example. */
+const RANGES = {
+  took: { end: "took_ms", read: milliseconds, example: ">5s or 100ms..2s" },
+  priority: { end: "priority", read: (text) => (/^-?\d+$/.test(text) ? text : null), example: "-5..0" },
+  attempt: { end: "attempt", read: (text) => (/^\d+$/.test(text) ? text : null), example: "2.." },
+};
 
 /**
  * Makes a filter into the API's parameters.
@@ -76,14 +96,17 @@ function range(value) {
  */
 export function toParameters(text, host) {
   const pairs = [];
+  const args = [];
   const problems = [];
   const terms = parseFilter(text);
   const tasks = terms.filter(({ key, not }) => key === "task" && !not).flatMap(({ values }) => values);
   for (const term of terms) {
     const [name, ...path] = term.key.split(".");
-    const problem = check(term, name, host) ?? put(term, name, path.join("."), { pairs, tasks, ...host });
+    const problem = check(term, name, host) ?? put(term, name, path.join("."), { pairs, args, tasks, ...host });
     if (problem) problems.push({ from: term.from, to: term.to, why: problem });
   }
+  // With the digits of the values as they were written.
+  if (args.length > 0) pairs.push(["args", `{${args.map(([place, value]) => `${JSON.stringify(place)}:${value}`).join(",")}}`]);
   return { pairs, problems, tasks };
 }
 
@@ -105,7 +128,7 @@ function nearest(name) {
 }
 
 /** Adds the parameters of a term; returns why it is wrong. */
-function put({ values, not }, name, path, { pairs, tasks, now, has }) {
+function put({ values, not }, name, path, { pairs, args, tasks, now, has }) {
   const word = WORDS[name];
   if (word.values) {
     const given = word.values.filter((one) => values.some((value) => value.toLowerCase() === one.toLowerCase()));
@@ -130,28 +153,35 @@ function put({ values, not }, name, path, { pairs, tasks, now, has }) {
       return null;
     }
     case "args":
-      pairs.push(path ? ["args", `${pointer(path)}=${jsonValue(values[0])}`] : ["args_text", values[0]]);
+      if (path) args.push([pointer(path), jsonValue(values[0])]);
+      else pairs.push(["args_text", values[0]]);
       return null;
     case "took":
     case "priority":
-    case "attempt":
-      pairs.push([name, range(values[0])]);
+    case "attempt": {
+      const { end, read, example } = RANGES[name];
+      const found = range(values[0], read);
+      if (!found) return `\`${values[0]}\` is no such range; write ${example}`;
+      if (found[0]) pairs.push([`min_${end}`, found[0]]);
+      if (found[1]) pairs.push([`max_${end}`, found[1]]);
       return null;
+    }
     default:
       pairs.push([name, values.join(",")]);
       return null;
   }
 }
 
-/** Members of a bulk action's `where` whose values are lists. */
-const LISTS = new Set(["task", "status", "reason", "code", "ids", "args"]);
+/** Conditions of a bulk action whose values are lists. */
+const LISTS = new Set(["task", "status", "reason", "code", "ids"]);
 
 /** Makes parameters into the `where` of a bulk action. */
 export function toWhere(pairs) {
   const where = {};
   for (const [name, value] of pairs) {
-    if (name === "args") where.args = [...(where.args ?? []), value];
-    else where[name] = LISTS.has(name) ? value.split(",") : value;
+    if (LISTS.has(name)) where[name] = value.split(",");
+    else if (name === "args") where.args = parse(value);
+    else where[name] = /^(min|max)_/.test(name) ? Number(value) : value;
   }
   return where;
 }

@@ -33,6 +33,8 @@ export const countJobs = (values) => query("v1/jobs/count", values);
 export const bulk = (action) => `v1/jobs/${action}`;
 
 export const job = (of) => `${task(of.task)}/jobs/${part(String(of.id))}`;
+/** A job with why it waits, or what its attempt is bound by. */
+export const explainedJob = (of) => `${job(of)}?explain=true`;
 export const jobEvents = (of) => `${job(of)}/events`;
 export const jobFeed = (of) => `${job(of)}/feed`;
 export const logs = (of, values) => query(`${job(of)}/logs`, values);

@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
-import { account } from "../../live/account.js";
+import { account, has } from "../../live/account.js";
 import { ENDS, followJob } from "../../live/feed.js";
 import { pulse, suspendPulse } from "../../live/pulse.js";
 import { useStore } from "../../live/store.js";
@@ -14,6 +14,7 @@ import * as routes from "../../wire/routes.js";
 /** Lines of a log that are kept; a host keeps fewer. */
 const LINES = 20_000;
 const GATHER_MS = 250;
+const WAIT_MS = 2_000;
 
 const isOver = (job) => job?.status === "SUCCESS" || job?.status === "FAILURE";
 
@@ -27,7 +28,7 @@ export function useJob(of) {
   const look = useCallback(async () => {
     const { signal } = control.current;
     try {
-      const [job, attempts] = await Promise.all([ask(routes.job(of), { signal }), ask(routes.attempts(of), { signal })]);
+      const [job, attempts] = await Promise.all([ask(has("explain") ? routes.explainedJob(of) : routes.job(of), { signal }), ask(routes.attempts(of), { signal })]);
       patch({ job: job.data, raw: members(job.text), attempts: attempts.data.attempts, problem: null, isLoading: false, isDeleted: false });
     } catch (problem) {
       if (isAborted(problem)) return;
@@ -52,6 +53,13 @@ export function useJob(of) {
       control.current.abort();
     };
   }, [look, turn, isAwake, isKnown]);
+  const isWaiting = state.job?.status === "WAITING" && !state.isDeleted;
+  // Who is before it changes without an event of its own.
+  useEffect(() => {
+    if (!isWaiting || !isAwake || !has("explain")) return undefined;
+    const timer = setInterval(look, WAIT_MS);
+    return () => clearInterval(timer);
+  }, [isWaiting, isAwake, isKnown, look]);
   const over = isOver(state.job);
   // A job that has ended is not followed: somebody may retry it.
   useEffect(() => {

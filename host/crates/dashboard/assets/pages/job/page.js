@@ -29,7 +29,7 @@ import { Waiting } from "./waiting.js";
 function Running({ job, usage, definition }) {
   useSecond();
   const now = clock.now();
-  const running = { ...job.running, ...usage };
+  const running = { ...job.explanation?.running, ...usage };
   const began = Date.parse(job.started_at);
   const timeout = Number(definition?.timeout ?? 0) * 1_000;
   const deadline = running.deadline_at ? Date.parse(running.deadline_at) : timeout ? began + timeout : null;
@@ -43,7 +43,7 @@ function Running({ job, usage, definition }) {
       ${deadline && html`<dt>deadline</dt><dd><${Bar} part=${part} label="time used" tone=${tone} /> ${deadline > now ? `in ${span(Math.ceil((deadline - now) / 1_000) * 1_000)}` : "now"}${tone ? " ▲" : ""}</dd>`}
       ${running.cpu_ms !== undefined && html`<dt>CPU</dt><dd>${span(running.cpu_ms)}</dd>`}
       ${running.memory !== undefined && html`<dt>memory</dt><dd><${Memory} used=${running.memory} limit=${running.memory_limit ?? memoryLimit(definition)} />${running.memory_peak ? html`, peak <${Memory} used=${running.memory_peak} />` : ""}</dd>`}
-      ${running.digest && html`<dt>version</dt><dd><code>${String(running.digest).slice(0, 8)}</code>, ${running.fresh ? "fresh" : `warm, its ${count(running.served)}th call`}, slot ${running.slot}</dd>`}
+      ${running.digest && html`<dt>version</dt><dd><code>${String(running.digest).slice(0, 8)}</code>${running.slot === undefined ? "" : `, slot ${running.slot}`}</dd>`}
     </dl>`;
 }
 

@@ -3,20 +3,24 @@
 import { Guest } from "../../parts/guest.js";
 import { html } from "../../parts/html.js";
 import { counted, span } from "../../parts/span.js";
-import { ago, useSecond } from "../../parts/timestamp.js";
+import { useSecond } from "../../parts/timestamp.js";
 import { clock } from "../../wire/ask.js";
 
-/** Hosts of before say it by a word alone. */
-const WORDS = { ready: "slot", delayed: "moment", retrying: "moment", "on-hold": "add-handler" };
+/** What a job waits for, by the word that all hosts have. */
+const WORDS = { ready: "slot", delayed: "time", retrying: "time", "on-hold": "add-handler" };
 
-/** Returns what a job waits for, in the form of newer hosts. */
+/** Returns what a job waits for: the host's explanation, or what can be said without one. */
 export function waitOf(job, task) {
-  const given = job.waiting && typeof job.waiting === "object" ? job.waiting : job.wait && typeof job.wait === "object" ? job.wait : null;
-  const reason = given?.for ?? WORDS[job.waiting] ?? "slot";
-  const paused = given?.paused ?? (task?.paused ? {} : null);
-  const slots = given?.slots ?? (task?.definition?.worker_nums === undefined ? null : Number(task.definition.worker_nums));
-  const busy = given?.busy ?? (task ? Number(task.counts.running) : null);
-  return { until: job.run_at, ...given, reason: reason === "slot" && paused ? "resume" : reason, paused, slots, busy };
+  const given = job.explanation?.wait;
+  if (given) return given;
+  const isPaused = task?.paused && job.waiting === "ready";
+  const slots = task?.definition?.worker_nums;
+  return {
+    reason: isPaused ? "paused" : WORDS[job.waiting] ?? "slot",
+    until: job.run_at,
+    slots: slots === undefined ? null : Number(slots),
+    busy: task ? Number(task.counts.running) : null,
+  };
 }
 
 const until = (at, now) => (at ? `, in ${span(Math.max(0, Date.parse(at) - now))} at ${new Date(Date.parse(at)).toLocaleTimeString("en-GB")}` : "");
@@ -27,26 +31,21 @@ const until = (at, now) => (at ? `, in ${span(Math.max(0, Date.parse(at) - now))
  */
 export function sentence(job, wait, now) {
   switch (wait.reason) {
-    case "moment": {
-      const isRetry = Number(job.attempt) > 0;
-      const which = isRetry ? `its next attempt (${Number(job.attempt) + 1} of ${job.max_attempts})` : "its time";
-      const due = Date.parse(wait.until ?? "") <= now;
-      return due ? `It may start now, and waits for a slot` : `It waits for ${which}${until(wait.until, now)}`;
+    case "time": {
+      const which = Number(job.attempt) > 0 ? `its next attempt (${Number(job.attempt) + 1} of ${job.max_attempts})` : "its time";
+      const at = wait.until ?? job.run_at;
+      return Date.parse(at ?? "") <= now ? "It may start now, and waits for a slot" : `It waits for ${which}${until(at, now)}`;
     }
-    case "resume": {
-      const when = wait.paused?.at ? ` ${ago(now - Date.parse(wait.paused.at))}` : "";
-      return `Its task was paused${when}${wait.paused?.by ? ` by ${wait.paused.by}` : ""}`;
-    }
+    case "paused":
+      return "Its task is paused";
     case "add-handler":
       return "Its add handler has not answered yet";
-    case "room":
-      return "The host has no room for its sandbox at the moment";
-    case "share":
-      return "Its tenant has its share of the host at the moment";
-    case "store":
-      return "The job store does not take changes at the moment";
-    case "drain":
-      return "The host drains: no attempt begins any more";
+    case "quota":
+      return `The tenant's quota ${wait.quota ? `\`${wait.quota}\`` : ""} is used up at the moment`;
+    case "not-ready":
+      return "The plugins of its task are being compiled, or have an error";
+    case "stopping":
+      return "The host drains: no attempt begins before its next start";
     default:
       return forSlot(wait, now);
   }
@@ -54,7 +53,7 @@ export function sentence(job, wait, now) {
 
 function forSlot(wait, now) {
   const parts = [];
-  if (wait.slots !== null && wait.busy !== null) parts.push(`${wait.busy} of ${counted(wait.slots, "slot")} are busy`);
+  if (wait.slots && wait.busy !== null) parts.push(`${wait.busy} of ${counted(wait.slots, "slot")} are busy`);
   if (wait.ahead !== undefined && wait.ahead !== null) {
     const least = wait.ahead_exact === false ? "at least " : "";
     parts.push(Number(wait.ahead) === 0 ? "it is the next" : `${least}${counted(wait.ahead, "job is", "jobs are")} before it`);
