@@ -24,7 +24,7 @@ pub fn run(name: &str, version: &str) -> Result<()> {
     let package = format!("{name}@{version}");
     let scratch = std::env::temp_dir().join(format!("saggar-vendor-{}", std::process::id()));
     fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
-    let archive = printed("npm", ["pack".as_ref(), "--silent".as_ref(), OsStr::new(&package)], &scratch)?;
+    let archive = printed("npm", ["pack", "--silent", package.as_str()], &scratch)?;
     let archive = archive.lines().last().context("npm has packed nothing")?.to_owned();
     let field = |field: &str| printed("npm", ["view", package.as_str(), field], &scratch);
     let (integrity, url, licence) = (field("dist.integrity")?, field("dist.tarball")?, field("license")?);

@@ -49,6 +49,15 @@ fn main() -> io::Result<()> {
     fs::write(directory("OUT_DIR").join("table.rs"), table)
 }
 
+/// Returns bytes in hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 fn line(table: &mut String, text: &str) {
     // Writing to a string cannot fail.
     let _ = writeln!(table, "{text}");
@@ -61,7 +70,7 @@ fn build(files: &[(String, Vec<u8>)]) -> String {
         hash.update(format!("{path}\n{}\n", bytes.len()));
         hash.update(bytes);
     }
-    page::hex(&hash.finalize()[..8])
+    hex(&hash.finalize()[..8])
 }
 
 /// Returns the modules of the first screen, which the page loads before they are asked for.
@@ -99,7 +108,7 @@ fn imports(path: &str, text: &str) -> Vec<String> {
 /// Returns an entry of the table as source. The bytes are files beside it, because a literal of them is slow to compile.
 fn entry(path: &str, bytes: &[u8]) -> io::Result<String> {
     let media_type = page::media_type(path).ok_or_else(|| io::Error::other(format!("{path}: unknown kind of file")))?;
-    let digest = page::hex(&Sha256::digest(bytes));
+    let digest = hex(&Sha256::digest(bytes));
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;
     let (plain, gzip) = (format!("{digest}.bin"), format!("{digest}.gz"));

@@ -13,7 +13,7 @@ export const ENDS = new Set(["succeeded", "failed", "deleted"]);
  * Follows a job until the returned function is called.
  * @param {{task: string, id: any}} job
  * @param {{onEvent: (event: any) => void, onLine: (line: any, id: string|null) => void, onUsage: (usage: any) => void,
- *   onOpen: () => void, onState: (state: {isAway: boolean}) => void, afterLine: string|null}} calls
+ *   onOpen: () => void, onState: (state: {isAway: boolean}) => void, onNoStream: () => void}} calls
  */
 export function followJob(job, calls) {
   const controller = new AbortController();
@@ -25,17 +25,17 @@ export function followJob(job, calls) {
     else if (data?.kind) calls.onEvent(data);
     else if (data?.task && data?.at) calls.onEvent({ kind: event, ...data });
   };
-  if (has("feed")) keep(() => routes.jobFeed(job), null, take, calls, signal);
+  if (has("feed")) keep(() => routes.jobFeed(job), take, calls, signal);
   else {
-    keep(() => routes.jobEvents(job), null, take, calls, signal);
-    keep(() => routes.logs(job, { follow: true }), calls.afterLine, take, calls, signal);
+    keep(() => routes.jobEvents(job), take, calls, signal);
+    keep(() => routes.logs(job, { follow: true }), take, calls, signal);
   }
   return () => controller.abort();
 }
 
 /** Follows a stream; after a cut again, from where it was. */
-async function keep(path, after, take, calls, signal) {
-  let lastId = after;
+async function keep(path, take, calls, signal) {
+  let lastId = null;
   let tries = 0;
   while (!signal.aborted) {
     try {
@@ -58,6 +58,10 @@ async function keep(path, after, take, calls, signal) {
       if (isAborted(problem) || signal.aborted) return;
       // Deleted, or without permission: the page says so itself.
       if (problem.status >= 400 && problem.status < 500 && problem.status !== 429) return;
+      if (problem.code === "buffered" || problem.code === "overloaded") {
+        calls.onNoStream();
+        return;
+      }
       if (problem.code === "unreachable") calls.onState({ isAway: true });
       await new Promise((resolve) => setTimeout(resolve, backoff(tries, problem.retryAfter)));
       tries += 1;

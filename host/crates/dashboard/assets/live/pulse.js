@@ -131,8 +131,18 @@ function readNames() {
   );
 }
 
+/** Whether this tab may use a stream, and streams arrive. */
+export function streamsWork() {
+  return preferences.get().streams && tabs.get().mayStream && Date.now() > noStreamUntil;
+}
+
+/** Says that a stream does not arrive, or that the host has no room for one; the next is tried in a minute. */
+export function avoidStreams() {
+  noStreamUntil = Date.now() + NO_STREAM_MS;
+}
+
 function mayStream() {
-  return has("pulse") && preferences.get().streams && tabs.get().mayStream && Date.now() > noStreamUntil;
+  return has("pulse") && streamsWork();
 }
 
 async function follow(signal) {
@@ -140,7 +150,6 @@ async function follow(signal) {
   readNames();
   await stream(routes.pulse(), {
     signal,
-    expectsFirst: true,
     onEvent: ({ event, data }) => {
       if (event !== "pulse") return;
       takeReport(data, !wasMore);
@@ -179,7 +188,7 @@ function idle() {
 
 function noteCut() {
   const now = Date.now();
-  if (now - lastCut < CUTS_MS) noStreamUntil = now + NO_STREAM_MS;
+  if (now - lastCut < CUTS_MS) avoidStreams();
   lastCut = now;
 }
 
@@ -200,7 +209,7 @@ async function run() {
       tries = 0;
     } catch (problem) {
       if (isAborted(problem)) continue;
-      if (problem.code === "buffered" || problem.code === "overloaded") noStreamUntil = Date.now() + NO_STREAM_MS;
+      if (problem.code === "buffered" || problem.code === "overloaded") avoidStreams();
       else if (pulse.get().mode === "live") noteCut();
       if (problem.code === "buffered") continue;
       if (problem.status === 401) continue;

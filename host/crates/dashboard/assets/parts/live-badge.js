@@ -22,7 +22,7 @@ export function LiveBadge() {
     polling: [`every ${pollSeconds} s`, "is-live"],
     paused: [at ? `paused at ${absolute(at, zone)}` : "paused", "is-paused"],
     away: [at ? `away since ${absolute(at, zone)}` : "the host does not answer", "is-away"],
-    asleep: ["this job", "is-live"],
+    asleep: ["this page", "is-live"],
   };
   const [text, kind] = texts[mode];
   const why = mode === "polling" && has("pulse") && preferences.get().streams ? "Asked again and again: there is no connection left for a stream, or something between buffers it" : "";

@@ -4,7 +4,7 @@ import { headers, isAborted, Problem, problemOf, reach, report } from "./ask.js"
 import { EventParser } from "./event-parser.js";
 import { parse } from "./json.js";
 
-/** No byte for this long at the start: something between buffers the stream. */
+/** No byte for this long at the start, where the host sends some at once: something between buffers the stream. */
 const FIRST_BYTE_MS = 5_000;
 
 /**
@@ -12,9 +12,9 @@ const FIRST_BYTE_MS = 5_000;
  * `buffered` if nothing arrives.
  * @param {string} path
  * @param {{signal: AbortSignal, lastId?: string|null, onEvent: (event: {event: string, data: any, id: string|null}) => void,
- *   onOpen?: () => void, expectsFirst?: boolean}} options `expectsFirst`: the host sends something at once
+ *   onOpen?: () => void}} options
  */
-export async function stream(path, { signal, lastId = null, onEvent, onOpen, expectsFirst = false }) {
+export async function stream(path, { signal, lastId = null, onEvent, onOpen }) {
   const more = { accept: "text/event-stream" };
   if (lastId) more["last-event-id"] = lastId;
   const inner = new AbortController();
@@ -34,7 +34,6 @@ export async function stream(path, { signal, lastId = null, onEvent, onOpen, exp
       throw problem;
     }
     onOpen?.();
-    if (!expectsFirst) clearTimeout(timer);
     await read(response.body.getReader(), timer, onEvent);
   } catch (error) {
     if (isBuffered) throw new Problem({ code: "buffered", detail: "nothing arrives over the stream" });

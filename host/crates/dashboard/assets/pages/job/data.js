@@ -4,8 +4,10 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
 import { account, has } from "../../live/account.js";
 import { ENDS, followJob } from "../../live/feed.js";
-import { pulse, suspendPulse } from "../../live/pulse.js";
+import { preferences } from "../../live/preferences.js";
+import { avoidStreams, pulse, streamsWork, suspendPulse } from "../../live/pulse.js";
 import { useStore } from "../../live/store.js";
+import { tabs } from "../../live/tabs.js";
 import { awake } from "../../live/visibility.js";
 import { ask, isAborted } from "../../wire/ask.js";
 import { members } from "../../wire/json.js";
@@ -38,21 +40,19 @@ export function useJob(of) {
   }, [of.task, of.id]);
   const isAwake = useStore(awake, (all) => all.isAwake);
   const isKnown = useStore(account, (all) => all.isKnown);
+  const mayStream = useStore(tabs, (all) => all.mayStream);
+  const [isPolling, setPolling] = useState(false);
   useEffect(() => {
     control.current = new AbortController();
-    if (!isAwake || !isKnown) {
-      // The job is shown before it is known how to follow it.
-      if (isAwake) look();
-      return () => control.current.abort();
-    }
-    const resume = suspendPulse();
-    const unfollow = follow({ of, look, patch, setState, setLines });
+    const stop = !isAwake ? null : !isKnown ? look() : isPolling || !streamsWork() ? pollJob({ of, look, setLines }) : follow({ of, look, patch, setState, setLines, setPolling });
     return () => {
-      unfollow();
-      resume();
+      if (typeof stop === "function") stop();
       control.current.abort();
     };
-  }, [look, turn, isAwake, isKnown]);
+  }, [look, turn, isAwake, isKnown, isPolling, mayStream]);
+  const isFollowed = isAwake && isKnown && !isPolling && !isOver(state.job) && !state.isDeleted;
+  // One stream is enough: the job's, as long as there is one.
+  useEffect(() => (isFollowed && streamsWork() ? suspendPulse() : undefined), [isFollowed, mayStream]);
   const isWaiting = state.job?.status === "WAITING" && !state.isDeleted;
   // Who is before it changes without an event of its own.
   useEffect(() => {
@@ -76,28 +76,33 @@ export function useJob(of) {
   return { ...state, lines, look, again: () => setTurn((turn) => turn + 1) };
 }
 
-/** Follows the job: subscribes first, then looks. */
-function follow({ of, look, patch, setState, setLines }) {
+/** Asks for the job and its log again and again, each time after the last answer. */
+function pollJob({ of, look, setLines }) {
+  const control = new AbortController();
+  let timer = 0;
+  const run = async () => {
+    const log = ask(routes.logs(of), { signal: control.signal, quiet: true }).then(({ data }) => setLines(data.lines), () => {});
+    await Promise.all([look(), log]);
+    if (!control.signal.aborted) timer = setTimeout(run, preferences.get().pollSeconds * 1_000);
+  };
+  run();
+  return () => {
+    control.abort();
+    clearTimeout(timer);
+  };
+}
+
+/** Follows the job: subscribes first, then looks. The stream has the whole log. */
+function follow({ of, look, patch, setState, setLines, setPolling }) {
   let gathered = [];
   let timer = 0;
-  const known = new Set();
-  const control = new AbortController();
-  const keyOf = (line) => `${line.at} ${line.source} ${line.text}`;
+  let isFirst = true;
   const flush = () => {
     timer = 0;
-    const more = gathered;
-    gathered = [];
-    setLines((before) => [...before, ...more].slice(-LINES));
+    const [more, isAnew] = [gathered, isFirst];
+    [gathered, isFirst] = [[], false];
+    setLines((before) => (isAnew ? more : [...before, ...more]).slice(-LINES));
   };
-  // What the stream repeats of the log is told by its content, once for each line.
-  const readLog = () => ask(routes.logs(of), { signal: control.signal, quiet: true }).then(
-    ({ data }) => {
-      data.lines.forEach((line) => known.add(keyOf(line)));
-      gathered = gathered.filter((line) => !known.has(keyOf(line)));
-      setLines(data.lines);
-    },
-    () => {},
-  );
   let soon = 0;
   const lookSoon = () => {
     soon ||= setTimeout(() => {
@@ -106,15 +111,14 @@ function follow({ of, look, patch, setState, setLines }) {
     }, 100);
   };
   const stop = followJob(of, {
-    afterLine: null,
-    onOpen: () => {
-      look();
-      readLog();
+    onOpen: lookSoon,
+    onNoStream: () => {
+      avoidStreams();
+      setPolling(true);
     },
     onState: patch,
     onUsage: (usage) => patch({ usage }),
     onLine: (line) => {
-      if (known.has(keyOf(line))) return;
       gathered.push(line);
       timer ||= setTimeout(flush, GATHER_MS);
     },
@@ -129,7 +133,6 @@ function follow({ of, look, patch, setState, setLines }) {
   });
   return () => {
     stop();
-    control.abort();
     clearTimeout(timer);
     clearTimeout(soon);
   };

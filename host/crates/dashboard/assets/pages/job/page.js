@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 
 import { Timeline } from "../../charts/timeline.js";
+import { has } from "../../live/account.js";
 import { useLook } from "../../live/look.js";
 import { Action, cancelJob, deleteJob, redeliverJob, retryJob, unfit } from "../../parts/action.js";
 import { Bar, Status } from "../../parts/badge.js";
@@ -81,13 +82,15 @@ const REASONS = {
 };
 
 function Facts({ job }) {
+  const canCount = has("count") && has("filter:parent");
+  const children = useLook(canCount ? routes.countJobs({ parent: `${job.task}:${job.id}` }) : null, job.status).data;
   return html`<section class="panel" aria-label="More"><dl class="facts">
     <dt>added</dt><dd><${Timestamp} at=${job.added_at} /></dd>
     ${job.ended_at && html`<dt>ended</dt><dd><${Timestamp} at=${job.ended_at} /></dd>`}
     <dt>priority</dt><dd>${job.priority}</dd>
     ${job.key && html`<dt>key</dt><dd><code><${Guest} text=${job.key} /></code></dd>`}
     ${job.parent && html`<dt>added by</dt><dd><a href=${toJob(job.parent)}><${Guest} text=${job.parent.task} /> ${String(job.parent.id)}</a></dd>`}
-    ${job.children !== undefined && Number(job.children) > 0 && html`<dt>children</dt><dd><a href=${toJobs(`parent:${job.task}:${job.id}`)}>${counted(job.children, "job")}</a></dd>`}
+    ${Number(children?.count ?? 0) > 0 && html`<dt>children</dt><dd><a href=${toJobs(`parent:${job.task}:${job.id}`)}>${counted(children.count, "job")}${children.exact ? "" : " at least"}</a></dd>`}
     ${job.again_of && html`<dt>run again from</dt><dd><a href=${toJob(job.again_of)}><${Guest} text=${job.again_of.task} /> ${String(job.again_of.id)}</a></dd>`}
     ${job.trace_parent && html`<dt>trace</dt><dd><code>${job.trace_parent.split("-")[1]}</code></dd>`}
   </dl></section>`;
