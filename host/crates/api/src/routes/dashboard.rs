@@ -74,7 +74,7 @@ async fn get_file(
 /// Returns the dashboard, if the host has one. A link on another site may lead to it, but its host has to be this machine if
 /// the service is open to it: otherwise a name that resolves to this machine would get the page.
 fn dashboard<'a>(service: &'a Service, headers: &HeaderMap) -> Result<&'a Dashboard, Refusal> {
-    if service.grants().of_anybody().is_some() {
+    if service.grants().is_open() {
         check_host(headers)?;
     }
     service.dashboard().ok_or_else(|| Refusal::plain(Code::UnknownRoute))

@@ -15,6 +15,8 @@ const DEFAULTS = {
   /** Whether to follow by a stream where the host has one. */
   streams: true,
   pollSeconds: 2,
+  /** Whether lists show the beginning of arguments. */
+  listArgs: false,
 };
 
 function read() {

@@ -39,20 +39,22 @@ export function merge(rows, page) {
 const isOpen = (job) => job.status === "WAITING" || job.status === "RUNNING";
 
 /**
- * @param {{pairs: [string, string][], task: string|null, order: string, statuses: string[], hasIds: boolean, isValid: boolean}} filter
+ * @param {{pairs: [string, string][], task: string|null, order: string, statuses: string[], hasIds: boolean, isValid: boolean,
+ *   withArgs: boolean}} filter
  */
-export function useJobs({ pairs, task, order, statuses, hasIds, isValid }) {
+export function useJobs({ pairs, task, order, statuses, hasIds, isValid, withArgs }) {
   const [state, setState] = useState({ rows: [], next: null, isLoading: true, problem: null, lookedAt: 0, newer: [], isMore: false });
   const current = useRef(state);
   current.current = state;
   const control = useRef(new AbortController());
-  const filterText = JSON.stringify([pairs, task, order]);
+  const filterText = JSON.stringify([pairs, task, order, withArgs]);
   // The filter that the rows are of: a cursor of another one is of no use.
   const shown = useRef(filterText);
   const path = useCallback((more) => {
     const query = new URLSearchParams(pairs);
     query.set("limit", String(PAGE));
     if (order !== "newest") query.set("order", order);
+    if (withArgs) query.set("fields", "args");
     for (const [key, value] of Object.entries(more ?? {})) query.set(key, value);
     return routes.jobs(query, task);
   }, [filterText]);
@@ -96,7 +98,7 @@ export function useJobs({ pairs, task, order, statuses, hasIds, isValid }) {
     // What failed while the host was away is asked for again by itself.
     if (isBack && current.current.problem?.passes) load(null, true);
   }, [isBack]);
-  useFreshness({ current, setState, path, control, order, statuses, hasIds, isValid });
+  useFreshness({ current, setState, path, control, order, statuses, hasIds, isValid, withArgs });
   const more = useCallback(() => {
     const { next, isLoading, isStuck } = current.current;
     if (shown.current === filterText && next && !isLoading && !isStuck) load(next, false);
@@ -107,7 +109,7 @@ export function useJobs({ pairs, task, order, statuses, hasIds, isValid }) {
 }
 
 /** Renews what is on the screen, at most once a second and only if counts have changed. */
-function useFreshness({ current, setState, path, control, order, statuses, hasIds, isValid }) {
+function useFreshness({ current, setState, path, control, order, statuses, hasIds, isValid, withArgs }) {
   useEffect(() => {
     if (!isValid) return undefined;
     let timer = 0;
@@ -121,7 +123,7 @@ function useFreshness({ current, setState, path, control, order, statuses, hasId
       const { signal } = control.current;
       try {
         const { data } = await ask(path(), { signal, quiet: true });
-        const byId = hasIds ? await renewById(current.current.rows, data.jobs, signal) : null;
+        const byId = hasIds ? await renewById(current.current.rows, data.jobs, signal, withArgs) : null;
         if (isBusy() || signal.aborted) return;
         setState((before) => renewed(before, data.jobs, byId, { order, statuses, hasIds }));
       } catch {
@@ -141,12 +143,12 @@ function useFreshness({ current, setState, path, control, order, statuses, hasId
 }
 
 /** Asks for rows near the screen that may have changed and are not on the first page. */
-async function renewById(rows, page, signal) {
+async function renewById(rows, page, signal, withArgs) {
   const known = new Set(page.map(keyOf));
   const shown = new Set([...document.querySelectorAll("tr[data-row]")].map((row) => row.dataset.row));
   const asked = rows.filter((job) => isOpen(job) && !known.has(keyOf(job)) && shown.has(keyOf(job))).slice(0, 200);
   if (asked.length === 0) return { asked: new Set(), found: new Map() };
-  const { data } = await ask(routes.jobs({ ids: asked.map(keyOf).join(","), limit: asked.length }), { signal, quiet: true });
+  const { data } = await ask(routes.jobs({ ids: asked.map(keyOf).join(","), limit: asked.length, fields: withArgs ? "args" : null }), { signal, quiet: true });
   return { asked: new Set(asked.map(keyOf)), found: new Map(data.jobs.map((job) => [keyOf(job), job])) };
 }
 

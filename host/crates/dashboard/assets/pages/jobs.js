@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { account, has } from "../live/account.js";
+import { prefer, preferences } from "../live/preferences.js";
 import { pulse } from "../live/pulse.js";
 import { useStore } from "../live/store.js";
 import { cancelJob, deleteJob, retryJob, unfit } from "../parts/action.js";
@@ -21,12 +22,14 @@ import { valuesOf, withTerm } from "../route/filter.js";
 import { go, link, toJob, toJobs } from "../route/hash.js";
 import { STATUSES, toParameters } from "../route/words.js";
 import { clock } from "../wire/ask.js";
+import { stringify } from "../wire/json.js";
 import { Bulk } from "./bulk.js";
 import { keyOf, useJobs } from "./jobs-list.js";
 
 /** Reads the filter of the address. Relative times count from when it was read. */
 function useFilter(q, order) {
   const features = useStore(account, (state) => state.features);
+  const listArgs = useStore(preferences, (kept) => kept.listArgs);
   return useMemo(() => {
     const takes = (filter) => has(`filter:${filter}`);
     const { pairs, problems, tasks } = toParameters(q, { now: clock.now(), has: takes });
@@ -36,8 +39,8 @@ function useFilter(q, order) {
     const task = isOne && !takes("task") ? tasks[0] : null;
     const kept = takes("task") ? pairs : pairs.filter(([name]) => name !== "task");
     const statuses = pairs.find(([name]) => name === "status")?.[1].split(",") ?? [];
-    return { pairs: kept, problems: found, task, tasks, statuses, takes, order, hasIds: takes("ids"), isValid: found.length === 0 };
-  }, [q, order, features]);
+    return { pairs: kept, problems: found, task, tasks, statuses, takes, order, hasIds: takes("ids"), withArgs: listArgs && takes("fields"), isValid: found.length === 0 };
+  }, [q, order, features, listArgs]);
 }
 
 function matches(id, patterns) {
@@ -60,7 +63,7 @@ function Tabs({ q, tasks, statuses }) {
   </nav>`;
 }
 
-function Row({ job, isSelected, isCurrent, onSelect, q }) {
+function Row({ job, isSelected, isCurrent, onSelect, q, withArgs }) {
   const menu = [
     { text: "Retry", run: () => retryJob(job), why: unfit.retry(job) },
     { text: "Cancel…", run: () => cancelJob(job), why: unfit.cancel(job) },
@@ -75,6 +78,7 @@ function Row({ job, isSelected, isCurrent, onSelect, q }) {
     <td class="nowrap"><a href=${toJob(job)}><span class="ellipsis"><${Guest} text=${job.task} /></span> <span class="mono">${String(job.id)}</span></a></td>
     <td class="nowrap"><${Status} job=${job} /></td>
     <td class="what"><${What} job=${job} /></td>
+    ${withArgs && html`<td class="what mono"><${Guest} text=${typeof job.args === "string" ? job.args : job.args === undefined ? "" : stringify(job.args)} /></td>`}
     <td class="number">${count(job.attempt)}${job.max_attempts ? html` <span class="muted">of ${count(job.max_attempts)}</span>` : ""}</td>
     <td class="tight"><${Timestamp} at=${job.added_at} /></td>
     <td class="number"><${Took} job=${job} /></td>
@@ -82,18 +86,18 @@ function Row({ job, isSelected, isCurrent, onSelect, q }) {
   </tr>`;
 }
 
-function Rows({ list, selected, onSelect, current, q }) {
+function Rows({ list, selected, onSelect, current, q, withArgs }) {
   const ref = useRef(null);
   const { from, to, rowHeight } = useWindow(ref, list.rows.length, list.more);
   return html`<div class="scroll" ref=${ref} tabindex="0" role="group" aria-label="Jobs"><table aria-rowcount=${list.next ? -1 : list.rows.length + 1}>
     <caption class="visually-hidden">Jobs</caption>
-    <thead><tr><th scope="col"><span class="visually-hidden">selected</span></th><th scope="col">job</th><th scope="col">status</th><th scope="col">what</th>
+    <thead><tr><th scope="col"><span class="visually-hidden">selected</span></th><th scope="col">job</th><th scope="col">status</th><th scope="col">what</th>${withArgs && html`<th scope="col">arguments</th>`}
       <th scope="col" class="number">attempt</th><th scope="col">added</th><th scope="col" class="number">took</th><th><span class="visually-hidden">actions</span></th></tr></thead>
     <tbody>
-      ${from > 0 && html`<tr aria-hidden="true"><td colspan="8" style=${{ height: `${from * rowHeight}px`, padding: 0 }}></td></tr>`}
+      ${from > 0 && html`<tr aria-hidden="true"><td colspan="9" style=${{ height: `${from * rowHeight}px`, padding: 0 }}></td></tr>`}
       ${list.rows.slice(from, to).map((job) => html`<${Row} key=${keyOf(job)} job=${job} q=${q} isSelected=${selected.has(keyOf(job))}
-        isCurrent=${current === keyOf(job)} onSelect=${onSelect} />`)}
-      ${to < list.rows.length && html`<tr aria-hidden="true"><td colspan="8" style=${{ height: `${(list.rows.length - to) * rowHeight}px`, padding: 0 }}></td></tr>`}
+        isCurrent=${current === keyOf(job)} onSelect=${onSelect} withArgs=${withArgs} />`)}
+      ${to < list.rows.length && html`<tr aria-hidden="true"><td colspan="9" style=${{ height: `${(list.rows.length - to) * rowHeight}px`, padding: 0 }}></td></tr>`}
     </tbody>
   </table></div>`;
 }
@@ -161,13 +165,14 @@ export default function Jobs({ query }) {
   const newer = list.isMore ? `${list.newer.length}+` : String(list.newer.length);
   return html`
     <div class="head"><h1 tabindex="-1">Jobs</h1><span class="push row">
+      ${filter.takes("fields") && html`<button type="button" aria-pressed=${filter.withArgs} onClick=${() => prefer({ listArgs: !filter.withArgs })}>Arguments</button>`}
       <a class="button" href=${link(["jobs"], { q, order: order === "newest" ? "oldest" : "" })}>${order} first ⇅</a>
       <a class="button" href=${link(["new"])}>＋ New job</a></span></div>
     <${FilterBar} text=${q} problems=${filter.problems} known=${known} has=${filter.takes} onFilter=${(text) => go(toJobs(text))} />
     <div class="row"><${Tabs} q=${q} tasks=${filter.tasks} statuses=${filter.statuses} />
       <span class="push" role="status">${list.newer.length > 0 && html`<button type="button" class="primary" onClick=${list.showNewer}>${newer} newer · show</button>`}</span></div>
     <${Failed} problem=${list.problem} again=${list.again} what="The list" />
-    ${list.rows.length > 0 && html`<${Rows} list=${list} selected=${selected} onSelect=${toggle} current=${current} q=${q} />`}
+    ${list.rows.length > 0 && html`<${Rows} list=${list} selected=${selected} onSelect=${toggle} current=${current} q=${q} withArgs=${filter.withArgs} />`}
     ${list.isLoading && html`<${Skeleton} rows=${list.rows.length > 0 ? 2 : 10} />`}
     ${!list.isLoading && list.rows.length === 0 && filter.isValid && !list.problem && html`<${NoRows} list=${list} q=${q} />`}
     ${list.rows.length > 0 && html`<${Selection} rows=${list.rows} selected=${selected} setSelected=${setSelected} isAll=${isAll} setAll=${setAll}
