@@ -6,12 +6,13 @@ import { test } from "node:test";
 globalThis.localStorage ??= { getItem: () => null, setItem() {} };
 
 const { History } = await import("assets:live/history.js");
-const { alerts, perSecond, totals } = await import("assets:pages/overview-rules.js");
+const { alerts, failing, perSecond, totals } = await import("assets:pages/overview-rules.js");
 const { grouped } = await import("assets:pages/overview.js");
 const { sentence, waitOf } = await import("assets:pages/job/waiting.js");
 const { linesOf } = await import("assets:pages/job/log.js");
 const { memoryLimit } = await import("assets:pages/job/attempt.js");
 const { compareShares, failed, wilson } = await import("assets:pages/statistics.js");
+const { worse } = await import("assets:pages/version-alerts.js");
 const { difference, readSide } = await import("assets:pages/compare.js");
 const { compareLogs } = await import("assets:pages/log-diff.js");
 const { replacements } = await import("assets:pages/replacements.js");
@@ -80,6 +81,18 @@ test("two failures of three raise no alarm", () => {
   const { low, high } = wilson(0, 10);
   assert.ok(low === 0 && high > 0.2 && high < 0.35);
   assert.deepEqual(failed({ endings: { success: 90, trap: 8, retry: 2, cancelled: 5 } }), { part: 10, of: 100 });
+});
+
+test("a version that fails more than the one before is found", () => {
+  const version = (digest, first, trap) => ({ digest, first_at: first, endings: { success: 1_000, trap } });
+  const old = version("11aa", "2026-11-01T00:00:00Z", 4);
+  assert.equal(worse([old, version("9f2c", "2026-11-24T00:00:00Z", 400)]).now.digest, "9f2c");
+  assert.equal(worse([old, version("9f2c", "2026-11-24T00:00:00Z", 5)]), null);
+  assert.equal(worse([old]), null);
+  const history = new History();
+  history.add("a", NOW, 1_000, { added: 0, started: 0, succeeded: 10, failed: 0, retried: 0 });
+  history.add("b", NOW, 1_000, { added: 0, started: 0, succeeded: 10, failed: 5, retried: 5 });
+  assert.deepEqual(failing([{ id: "a" }, { id: "b" }], history, NOW), ["b"]);
 });
 
 test("differences are said in the measure that fits", () => {

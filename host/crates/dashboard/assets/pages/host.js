@@ -37,6 +37,14 @@ function Reload() {
       <${Problems} problems=${last?.problems} /><${Problems} problems=${last?.changes?.warnings} />`}<//></section>`;
 }
 
+/** What is wrong with the app's files as they are now. */
+function AppProblems() {
+  const tick = useTicks(5_000);
+  const look = useLook(routes.problems(), tick);
+  return html`<section class="panel" aria-label="Problems"><h2>Problems of the app</h2>
+    <${Looked} look=${look} rows=${2} what="The problems">${({ problems }) => (problems.length === 0 ? html`<p class="hint">None.</p>` : html`<${Problems} problems=${problems} />`)}<//></section>`;
+}
+
 function Quotas({ tenant }) {
   const tick = useTicks(5_000);
   const look = useLook(routes.tenant(tenant), tick);
@@ -69,6 +77,6 @@ export default function HostPage() {
   ];
   return html`<div class="head"><h1 tabindex="-1">Host</h1></div>
     <section class="panel" aria-label="Facts"><dl class="facts">${facts.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${value}</dd>`)}</dl></section>
-    ${me.tenant && html`<${Reload} /><${Quotas} tenant=${me.tenant} />`}
+    ${me.tenant && html`<${Reload} />${features.has("problems") && html`<${AppProblems} />`}<${Quotas} tenant=${me.tenant} />`}
     <p class="hint"><a href="openapi.json">OpenAPI document</a></p>`;
 }

@@ -1,6 +1,6 @@
 // The rules of the overview: sums and rates of tasks, and when something needs somebody.
 
-import { toJobs } from "../route/hash.js";
+import { link, toJobs } from "../route/hash.js";
 import { count, share, span } from "../parts/span.js";
 
 /** A job that is ready for longer waits too long. */
@@ -41,6 +41,16 @@ export function failShare(tasks, history, now) {
   if (sum.succeeded + sum.failed > 0) return { part: sum.failed, of: sum.succeeded + sum.failed };
   const [failed, succeeded] = ["failed", "succeeded"].map((kind) => tasks.reduce((all, { rates }) => all + Number(rates?.[kind]?.per_second ?? 0) * 60, 0));
   return { part: failed, of: failed + succeeded };
+}
+
+/** Returns the tasks of which many attempts failed in the last minutes, the worst first. */
+export function failing(tasks, history, now) {
+  const found = tasks.map((task) => {
+    const { succeeded, failed, retried } = history.sum([task.id], now, 300_000);
+    const bad = failed + retried;
+    return { id: task.id, bad, part: bad / (bad + succeeded || 1) };
+  });
+  return found.filter(({ bad, part }) => bad >= FEW && part > 0.05).sort((one, other) => other.part - one.part).map(({ id }) => id);
 }
 
 const NOT_READY = {
@@ -87,7 +97,7 @@ export function alerts({ tasks, orphans, notReady, failures, problems, now }) {
   if (notReady) found.push({ key: "ready", tone: "failure", text: NOT_READY[notReady] ?? `The host takes no jobs: ${notReady}` });
   for (const problem of (problems?.problems ?? []).slice(0, 5)) {
     const place = [problem.file, problem.line].filter(Boolean).join(":");
-    found.push({ key: `problem ${place} ${problem.message}`, tone: problem.severity === "error" ? "failure" : "warning", text: `${place}: ${problem.message}${problem.help ? ` — ${problem.help}` : ""}` });
+    found.push({ key: `problem ${place} ${problem.message}`, tone: problem.severity === "error" ? "failure" : "warning", text: `${place}: ${problem.message}${problem.help ? ` — ${problem.help}` : ""}`, to: link(["host"]), toText: "show" });
   }
   for (const orphan of orphans) {
     if (orphan.problem && !problems) found.push({ key: `orphan ${orphan.id}`, tone: "failure", text: `${orphan.id} cannot run: ${orphan.problem}` });

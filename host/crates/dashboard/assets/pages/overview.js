@@ -18,7 +18,8 @@ import { Since, useSecond } from "../parts/timestamp.js";
 import { go, link, toJob, toJobs, toTask } from "../route/hash.js";
 import { address, clock } from "../wire/ask.js";
 import * as routes from "../wire/routes.js";
-import { alerts, failShare, perSecond, totals } from "./overview-rules.js";
+import { alerts, failShare, failing, perSecond, totals } from "./overview-rules.js";
+import { VersionAlerts } from "./version-alerts.js";
 
 const FIRST_TASK = `{
     "process": "plugins.mail.send",
@@ -137,7 +138,8 @@ export default function Overview() {
     ${state.problem && html`<${Failed} problem=${state.problem} what="The counts" />`}
     ${isLoading && !state.problem && html`<${Skeleton} rows=${8} />`}
     ${!isLoading && html`<${Figures} tasks=${tasks} version=${state.version} />
-      <${Alerts} tasks=${tasks} orphans=${state.orphans} notReady=${state.notReady} failures=${failures.data} problems=${problems.data} />`}
+      <${Alerts} tasks=${tasks} orphans=${state.orphans} notReady=${state.notReady} failures=${failures.data} problems=${problems.data} />
+      ${has("plugins") && html`<${VersionAlerts} tasks=${failing(tasks, history, now)} />`}`}
     ${!isLoading && tasks.length === 0 && html`<${Empty} title="No tasks yet" line="saggar new task mail.send" what="the command">
       <p>A task is a file below <code>tasks/</code>, such as <code>tasks/mail/send.yao</code>:</p><pre>${FIRST_TASK}</pre><//>`}
     ${tasks.length > 0 && added === 0 && html`<${FirstJob} task=${tasks[0]} />`}
