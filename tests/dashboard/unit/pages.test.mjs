@@ -19,7 +19,7 @@ const { replacements } = await import("assets:pages/replacements.js");
 const { bodyOf, quoted, wrongArguments } = await import("assets:pages/new-job.js");
 const { argumentsText, fieldsOf, wrong } = await import("assets:parts/schema.js");
 const { parseWith, stringify } = await import("assets:wire/json.js");
-const { placed, framePaths } = await import("assets:charts/flame.js");
+const { placed, framePaths, treeOf } = await import("assets:charts/flame.js");
 const { lifePieces } = await import("assets:charts/timeline.js");
 const { paths } = await import("assets:charts/spark.js");
 const { trend } = await import("assets:pages/series.js");
@@ -37,7 +37,7 @@ test("the overview names what needs somebody, the worst first", () => {
   assert.deepEqual(kinds({ tasks: [task({ first_ready_at: "2026-11-24T11:58:00Z" })] }), ["old"]);
   assert.deepEqual(kinds({ tasks: [task({ rates: { succeeded: rate(1_000, 1), failed: rate(10, 1) } })] }), ["fails"]);
   assert.deepEqual(kinds({ notReady: "store-full" }), ["ready"]);
-  const group = { group: "g", task: "a", reason: "trap", message: "m", count: 412, digests: { "9f2c": 412 } };
+  const group = { group: "g", task: "a", reasons: { trap: 412 }, message: "m", last_id: 7, count: 412, digests: { "9f2c": 412 } };
   assert.deepEqual(kinds({ failures: { groups: [group, { ...group, group: "h", digests: { a: 1, b: 2 } }] } }), ["group"]);
 });
 
@@ -162,6 +162,8 @@ test("charts are drawn from numbers", () => {
   const root = { frame: "p", count: 10, children: [{ frame: "a", count: 9, children: [] }, { frame: "b", count: 1, children: [] }] };
   const frames = placed(root, framePaths({ frame: "p", count: 1, children: [{ frame: "a", count: 1 }] }));
   assert.deepEqual(frames.map(({ frame, width, isNew }) => [frame, width, isNew]), [["p", 1_000, false], ["a", 900, false], ["b", 100, true]]);
+  const tree = treeOf([{ name: "run", caller: null, count: 3 }, { name: "crop", caller: 0, count: 2 }]);
+  assert.deepEqual([tree.count, tree.children[0].children[0].frame], [3, "crop"]);
   assert.equal(trend([1, 1, 4, 4], String), "4, up from 1 in the first half");
   assert.equal(trend([null, null], String), "nothing in this time");
 });

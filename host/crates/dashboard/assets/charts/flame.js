@@ -28,6 +28,21 @@ export function placed(root, known, width = 1_000) {
   return found;
 }
 
+/**
+ * Makes a tree of frames, each of which names the place of its caller.
+ * @param {{name: string, caller: number|null, count: any}[]} frames
+ */
+export function treeOf(frames) {
+  const nodes = (frames ?? []).map(({ name, count }) => ({ frame: name, count: Number(count), children: [] }));
+  const root = { frame: "all", count: 0, children: [] };
+  (frames ?? []).forEach(({ caller }, at) => {
+    const parent = caller === null || caller === undefined ? root : nodes[caller];
+    parent?.children.push(nodes[at]);
+    if (parent === root) root.count += nodes[at].count;
+  });
+  return root;
+}
+
 /** Returns the paths of all frames of a tree. */
 export function framePaths(root, path = "", found = new Set()) {
   if (!root) return found;

@@ -22,7 +22,7 @@ export default function Failures({ query }) {
   const period = query.get("period") in PERIODS ? query.get("period") : "24h";
   const tick = useTicks(10_000);
   const from = useMemo(() => new Date(clock.now() - PERIODS[period]).toISOString(), [period, task]);
-  const look = useLook(has("failures") ? routes.failures({ task, from, limit: 50 }) : null, tick);
+  const look = useLook(has("failures") ? routes.failures({ task, ended_from: from }) : null, tick);
   const change = (more) => go(link(["failures"], { task, period, ...more }));
   return html`<div class="head"><h1 tabindex="-1">Failures</h1>
       <span class="push row"><select aria-label="Task" value=${task} onChange=${(event) => change({ task: event.target.value })}>

@@ -80,13 +80,19 @@ function ofTask(task, now) {
   return found;
 }
 
+/** Returns the reason of most failures of a group. */
+export function mainReason({ reasons }) {
+  return Object.entries(reasons ?? {}).sort((one, other) => other[1] - one[1])[0]?.[0] ?? "failed";
+}
+
 /** Returns a group of failures that only one version has, of a task that ran others. */
 function ofVersions(failures) {
   const found = [];
   for (const group of failures?.groups ?? []) {
     const versions = Object.keys(group.digests ?? {});
-    if (versions.length !== 1 || Number(group.count) < FEW || !["trap", "out-of-memory"].includes(group.reason)) continue;
-    found.push({ key: `group ${group.group}`, tone: "failure", task: group.task, job: group.sample, text: `${count(group.count)} × ${group.reason}, only in version ${versions[0].slice(0, 8)}: ${group.message}`, to: toJobs(`task:${group.task} group:${group.group}`), toText: "all" });
+    const reason = mainReason(group);
+    if (versions.length !== 1 || Number(group.count) < FEW || !["trap", "out-of-memory"].includes(reason)) continue;
+    found.push({ key: `group ${group.group}`, tone: "failure", task: group.task, job: { task: group.task, id: group.last_id }, text: `${count(group.count)} × ${reason}, only in version ${versions[0].slice(0, 8)}: ${group.message}`, to: toJobs(`task:${group.task} group:${group.group}`), toText: "all" });
   }
   return found;
 }

@@ -126,7 +126,7 @@ export default function Overview() {
   const state = useStore(pulse);
   const minute = useTicks(15_000);
   const from = useMemo(() => new Date(clock.now() - 3_600_000).toISOString(), []);
-  const failures = useLook(has("failures") ? routes.failures({ from, limit: 5 }) : null, minute);
+  const failures = useLook(has("failures") ? routes.failures({ ended_from: from }) : null, minute);
   const problems = useLook(has("problems") ? routes.problems() : null, minute);
   const tasks = [...state.tasks.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
   const now = clock.now();

@@ -101,7 +101,7 @@ export default function Task({ path, query }) {
   const plugin = look.data ? pluginOf(look.data.definition.process) : null;
   const version = useLook(has("plugins") && plugin ? routes.plugin(plugin) : null, tick);
   const slots = useLook(has("slots") ? routes.slots(id) : null, tick);
-  const failures = useLook(has("failures") ? routes.failures({ task: id, limit: 8 }) : null, tick);
+  const failures = useLook(has("failures") ? routes.failures({ task: id }) : null, tick);
   return html`<${Head} id=${id} task=${look.data} live=${live} />
     <${Looked} look=${look} rows=${8} what="The task">${(task) => html`
       ${task.problem && html`<div class="message failure"><span><${Guest} text=${task.problem} /></span></div>`}
@@ -110,7 +110,7 @@ export default function Task({ path, query }) {
       <${Charts} id=${id} query=${query} />
       ${version.data && html`<${Versions} plugin=${plugin} versions=${version.data.versions} />`}
       ${slots.data && html`<${Slots} task=${id} slots=${slots.data.slots} />`}
-      ${failures.data && failures.data.groups.length > 0 && html`<section class="panel" aria-label="Failures"><h2>Failures</h2><${Groups} data=${failures.data} /></section>`}
+      ${failures.data && failures.data.groups.length > 0 && html`<section class="panel" aria-label="Failures"><h2>Failures</h2><${Groups} data=${failures.data} most=${8} /></section>`}
       <${Definition} task=${task} />`}<//>`;
 }
 
