@@ -13,6 +13,7 @@ const { linesOf } = await import("assets:pages/job/log.js");
 const { memoryLimit } = await import("assets:pages/job/attempt.js");
 const { compareShares, failed, wilson } = await import("assets:pages/statistics.js");
 const { worse } = await import("assets:pages/version-alerts.js");
+const { withOlder } = await import("assets:pages/failures.js");
 const { difference, readSide } = await import("assets:pages/compare.js");
 const { compareLogs } = await import("assets:pages/log-diff.js");
 const { replacements } = await import("assets:pages/replacements.js");
@@ -93,6 +94,16 @@ test("a version that fails more than the one before is found", () => {
   history.add("a", NOW, 1_000, { added: 0, started: 0, succeeded: 10, failed: 0, retried: 0 });
   history.add("b", NOW, 1_000, { added: 0, started: 0, succeeded: 10, failed: 5, retried: 5 });
   assert.deepEqual(failing([{ id: "a" }, { id: "b" }], history, NOW), ["b"]);
+});
+
+test("groups of older failures are added", () => {
+  const group = (name, count, more) => ({ group: name, count, reasons: { trap: count }, digests: {}, per_minute: [0, count], first_ended_at: "2026-11-24", ...more });
+  const first = { groups: [group("a", 3), group("b", 2)], omitted: 0, looked_at: 10, next: "c1" };
+  const older = { groups: [group("b", 5, { first_ended_at: "2026-11-20" }), group("c", 1)], omitted: 1, looked_at: 20, next: null };
+  const { groups, looked_at: lookedAt, omitted, next } = withOlder(first, older);
+  assert.deepEqual(groups.map((one) => [one.group, one.count]), [["b", 7], ["a", 3], ["c", 1]]);
+  assert.deepEqual([groups[0].per_minute, groups[0].reasons, groups[0].first_ended_at], [[0, 7], { trap: 7 }, "2026-11-20"]);
+  assert.deepEqual([lookedAt, omitted, next], [30, 1, null]);
 });
 
 test("differences are said in the measure that fits", () => {

@@ -85,6 +85,18 @@ function Late({ load, name, ...props }) {
   return Part && html`<${Part} ...${props} />`;
 }
 
+/** Goes to the list of jobs, and into its filter when it is there. */
+function filterJobs() {
+  go(link(["jobs"]));
+  let tries = 0;
+  const timer = setInterval(() => {
+    const field = document.getElementById("filter");
+    tries += 1;
+    field?.focus();
+    if (field || tries > 20) clearInterval(timer);
+  }, 50);
+}
+
 function useGlobalKeys(setHelp) {
   const to = (path) => () => go(link(path));
   useKeys({
@@ -93,7 +105,7 @@ function useGlobalKeys(setHelp) {
     "g f": { means: "go to failures", run: to(["failures"]) },
     "g p": { means: "go to plugins", run: to(["plugins"]) },
     "g h": { means: "go to the host", run: to(["host"]) },
-    "/": { means: "filter jobs", run: to(["jobs"]) },
+    "/": { means: "filter jobs", run: filterJobs },
     n: { means: "new job", run: to(["new"]) },
     p: { means: "pause or resume updates", run: () => pause() },
     t: { means: "theme: system, light, dark", run: () => toast(`Theme: ${cycle("theme", ["system", "light", "dark"])}`) },

@@ -2,11 +2,11 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import { account, has } from "../live/account.js";
+import { account, has, may } from "../live/account.js";
 import { prefer, preferences } from "../live/preferences.js";
 import { pulse } from "../live/pulse.js";
 import { useStore } from "../live/store.js";
-import { cancelJob, deleteJob, retryJob, unfit } from "../parts/action.js";
+import { cancelJob, deleteJob, retryJob, unfit, useWhyNot } from "../parts/action.js";
 import { Status, Took, What } from "../parts/badge.js";
 import { Empty, Failed, Skeleton } from "../parts/empty.js";
 import { FilterBar } from "../parts/filter-bar.js";
@@ -64,10 +64,11 @@ function Tabs({ q, tasks, statuses }) {
 }
 
 function Row({ job, isSelected, isCurrent, onSelect, q, withArgs }) {
+  const tooSmall = useWhyNot("write");
   const menu = [
-    { text: "Retry", run: () => retryJob(job), why: unfit.retry(job) },
-    { text: "Cancel…", run: () => cancelJob(job), why: unfit.cancel(job) },
-    { text: "Delete…", run: () => deleteJob(job), why: unfit.delete(job) },
+    { text: "Retry", run: () => retryJob(job), why: tooSmall ?? unfit.retry(job) },
+    { text: "Cancel…", run: () => cancelJob(job), why: tooSmall ?? unfit.cancel(job) },
+    { text: "Delete…", run: () => deleteJob(job), why: tooSmall ?? unfit.delete(job) },
     { text: `Only ${job.task}`, run: () => go(toJobs(withTerm(q, "task", [job.task]))) },
     ...(job.reason ? [{ text: `Only ${job.reason}`, run: () => go(toJobs(withTerm(q, has("filter:reason") ? "reason" : "text", [job.reason]))) }] : []),
     ...(job.problem ? [{ text: `Only the code ${job.problem.code}`, run: () => go(toJobs(withTerm(q, has("filter:code") ? "code" : "text", [job.problem.code]))) }] : []),
@@ -111,7 +112,7 @@ function useRowKeys({ list, current, setCurrent, toggle, bulk, selected }) {
     setCurrent(keyOf(next));
     requestAnimationFrame(() => document.querySelector("tr.current")?.scrollIntoView({ block: "nearest" }));
   };
-  const act = (action, single) => (selected.size > 0 ? bulk(action) : job && !unfit[action](job) && single(job));
+  const act = (action, single) => may("write") && (selected.size > 0 ? bulk(action) : job && !unfit[action](job) && single(job));
   useKeys({
     "/": { means: "filter", run: () => document.getElementById("filter")?.focus() },
     j: { means: "next row", run: () => move(1) },

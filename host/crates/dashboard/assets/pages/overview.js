@@ -7,7 +7,7 @@ import { has } from "../live/account.js";
 import { useLook, useTicks } from "../live/look.js";
 import { history, pulse } from "../live/pulse.js";
 import { useStore } from "../live/store.js";
-import { Action, pauseTask, resumeTask } from "../parts/action.js";
+import { Action, pauseTask, resumeTask, useWhyNot } from "../parts/action.js";
 import { Bar } from "../parts/badge.js";
 import { Empty, Failed, Skeleton } from "../parts/empty.js";
 import { Guest } from "../parts/guest.js";
@@ -82,11 +82,12 @@ function TaskRow({ task, now, indent }) {
   const slots = task.slots === null ? null : Number(task.slots);
   const busy = Number(task.busy ?? 0);
   const { duration_ms: took } = task;
+  const tooSmall = useWhyNot("admin");
   const menu = [
     { text: "Jobs", run: () => go(toJobs(`task:${task.id}`)) },
     { text: "Failed jobs", run: () => go(toJobs(`task:${task.id} status:FAILURE`)) },
     { text: "New job", run: () => go(link(["tasks", task.id, "new"])) },
-    task.paused ? { text: "Resume", run: () => resumeTask(task) } : { text: "Pause…", run: () => pauseTask(task) },
+    task.paused ? { text: "Resume", run: () => resumeTask(task), why: tooSmall } : { text: "Pause…", run: () => pauseTask(task), why: tooSmall },
   ];
   return html`<tr>
     <td class=${indent ? "indent" : ""}><a href=${toTask(task.id)}><${Guest} text=${task.id} /></a>

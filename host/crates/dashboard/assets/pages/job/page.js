@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 
 import { Timeline } from "../../charts/timeline.js";
-import { has } from "../../live/account.js";
+import { has, may } from "../../live/account.js";
 import { useLook } from "../../live/look.js";
 import { Action, cancelJob, deleteJob, redeliverJob, retryJob, unfit } from "../../parts/action.js";
 import { Bar, Status } from "../../parts/badge.js";
@@ -118,7 +118,7 @@ function Actions({ job, isDeleted, after }) {
 }
 
 function useJobKeys(job, isDeleted, after) {
-  const act = (action, name) => async () => job && !isDeleted && !unfit[name](job) && (await action(job)) && after();
+  const act = (action, name) => async () => may("write") && job && !isDeleted && !unfit[name](job) && (await action(job)) && after();
   useKeys({
     r: { means: "retry the job", run: act(retryJob, "retry") },
     c: { means: "cancel the job", run: act(cancelJob, "cancel") },
