@@ -75,7 +75,15 @@ fn browsers_do_not_guess_what_an_answer_is() {
 #[test]
 fn other_paths_builds_and_programs_get_a_problem() {
     let (_app, server) = server(&[]);
-    for path in ["/ui/0123456789abcdef/main.js", "/ui/", "/ui", &file("missing.js"), &file("../main.js"), &file("")] {
+    for path in [
+        "/ui/0123456789abcdef/main.js",
+        "/ui/",
+        "/ui",
+        &file("missing.js"),
+        &file("../main.js"),
+        &file(""),
+        "/ui/%ff/%00",
+    ] {
         assert_eq!(get(&server, path, "").code(), "unknown-route", "{path}");
     }
     assert_eq!(get(&server, "/", "accept: application/json\r\n").code(), "unknown-route");

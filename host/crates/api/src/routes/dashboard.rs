@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path as Segments, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -53,9 +54,10 @@ async fn get_page(State(service): State<Service>, headers: HeaderMap) -> Result<
 
 async fn get_file(
     State(service): State<Service>,
-    Segments((build, path)): Segments<(String, String)>,
+    segments: Result<Segments<(String, String)>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    let Ok(Segments((build, path))) = segments else { return Err(Refusal::plain(Code::UnknownRoute)) };
     match dashboard(&service, &headers)? {
         Dashboard::Embedded if build == saggar_dashboard::BUILD => {
             let asset = saggar_dashboard::find(&path).ok_or_else(|| Refusal::plain(Code::UnknownRoute))?;

@@ -59,7 +59,7 @@ export function JsonTree({ text, what, masked = [] }) {
     }
   }, [text, isText]);
   const paths = useMemo(() => new Set(masked), [masked.join("\n")]);
-  const size = new Blob([text]).size;
+  const size = useMemo(() => new Blob([text]).size, [text]);
   const isTree = !isText && value !== undefined;
   return html`<div>
     <div class="row"><h2>${what} <span class="hint">(${bytes(size)})</span></h2><span class="push row">
