@@ -11,8 +11,8 @@ const { grouped } = await import("assets:pages/overview.js");
 const { sentence, waitOf } = await import("assets:pages/job/waiting.js");
 const { linesOf } = await import("assets:pages/job/log.js");
 const { memoryLimit } = await import("assets:pages/job/attempt.js");
-const { compareShares, failed, wilson } = await import("assets:pages/statistics.js");
-const { worse } = await import("assets:pages/version-alerts.js");
+const { compareShares, rank, wilson } = await import("assets:pages/statistics.js");
+const { attemptsOf } = await import("assets:pages/version-data.js");
 const { withOlder } = await import("assets:pages/failures.js");
 const { difference, readSide } = await import("assets:pages/compare.js");
 const { compareLogs } = await import("assets:pages/log-diff.js");
@@ -81,15 +81,12 @@ test("two failures of three raise no alarm", () => {
   assert.equal(compareShares({ part: 310, of: 1_000 }, { part: 4, of: 1_000 }), "less");
   const { low, high } = wilson(0, 10);
   assert.ok(low === 0 && high > 0.2 && high < 0.35);
-  assert.deepEqual(failed({ endings: { success: 90, trap: 8, retry: 2, cancelled: 5 } }), { part: 10, of: 100 });
+  assert.deepEqual([rank([3, 1, 2], 0.5), rank([3, 1, 2], 1), rank([], 0.5)], [2, 3, null]);
 });
 
-test("a version that fails more than the one before is found", () => {
-  const version = (digest, first, trap) => ({ digest, first_at: first, endings: { success: 1_000, trap } });
-  const old = version("11aa", "2026-11-01T00:00:00Z", 4);
-  assert.equal(worse([old, version("9f2c", "2026-11-24T00:00:00Z", 400)]).now.digest, "9f2c");
-  assert.equal(worse([old, version("9f2c", "2026-11-24T00:00:00Z", 5)]), null);
-  assert.equal(worse([old]), null);
+test("tasks of which many attempts fail are found, and the attempts of a version", () => {
+  const lists = [{ attempts: [{ ended_at: "x", cost: { digest: "a" } }, { ended_at: "x", cost: null }] }, { attempts: [{ cost: { digest: "a" } }] }];
+  assert.equal(attemptsOf("a", lists).length, 1);
   const history = new History();
   history.add("a", NOW, 1_000, { added: 0, started: 0, succeeded: 10, failed: 0, retried: 0 });
   history.add("b", NOW, 1_000, { added: 0, started: 0, succeeded: 10, failed: 5, retried: 5 });

@@ -13,7 +13,8 @@ import * as routes from "../wire/routes.js";
 import { FlameOf } from "./flame.js";
 import { linesOf } from "./job/log.js";
 import { compareLogs } from "./log-diff.js";
-import { compareShares, failed, wilson } from "./statistics.js";
+import { compareShares, rank, wilson } from "./statistics.js";
+import { SAMPLE, useOutcomes, useSample } from "./version-data.js";
 
 /** Reads `task:id` or `task:id:run`. */
 export function readSide(text) {
@@ -93,36 +94,49 @@ function Attempts({ a, b }) {
   }}<//>`;
 }
 
-const percentile = (value, name) => (value && typeof value === "object" ? value[name] : value) ?? null;
-
 const VERDICTS = {
   chance: "The shares of failures differ by no more than chance would make them.",
   more: "The newer version fails more often; chance alone would hardly do that.",
   less: "The newer version fails less often; chance alone would hardly do that.",
 };
 
+const took = ({ started_at: from, ended_at: to }) => Date.parse(to) - Date.parse(from);
+
+/** Measures of a sample of attempts: name, value of an attempt, share of the sample below, and how it is written. */
+const MEASURES = [
+  ["took, median", took, 0.5, span],
+  ["took, longest tenth", took, 0.9, span],
+  ["CPU, median", ({ cost }) => cost.cpu_ms, 0.5, span],
+  ["peak memory", ({ cost }) => cost.peak_memory, 1, bytes],
+];
+
 function Versions({ name, a, b }) {
   const look = useLook(routes.plugin(name));
+  const [one, other] = [useOutcomes(a), useOutcomes(b)];
+  const [before, now] = [useSample(a), useSample(b)];
   return html`<${Looked} look=${look} rows=${6} what="The versions">${(plugin) => {
-    const [before, now] = [a, b].map((digest) => (plugin.versions ?? []).find((version) => version.digest === digest));
-    if (!before || !now) return html`<p class="bad">The host does not know both versions any more.</p>`;
-    const [one, other] = [failed(before), failed(now)];
-    const verdict = one.of > 0 && other.of > 0 ? compareShares(one, other) : null;
-    const interval = ({ part, of }) => `${share(part, of)} (${share(wilson(part, of).low, 1)} to ${share(wilson(part, of).high, 1)})`;
-    const times = ["p50", "p95", "p99"].map((rank) => [`took ${rank}`, percentile(before.duration_ms, rank), percentile(now.duration_ms, rank), span]);
-    const rows = [...times, ["CPU p50", percentile(before.cpu_ms, "p50"), percentile(now.cpu_ms, "p50"), span], ["peak memory", before.memory_peak, now.memory_peak, bytes], ["size", before.bytes, now.bytes, bytes]];
+    const known = [a, b].map((digest) => (plugin.versions ?? []).find((version) => version.digest === digest));
+    const imports = [a, b].map((digest) => (plugin.in_use ?? []).find((used) => used.digest === digest)?.imports);
+    const verdict = one?.of > 0 && other?.of > 0 ? compareShares(one, other) : null;
+    const interval = (of) => (of ? `${share(of.part, of.of)} (${share(wilson(of.part, of.of).low, 1)} to ${share(wilson(of.part, of.of).high, 1)})` : "–");
+    const write = (value, how) => (value === null || value === undefined ? "–" : how(value));
+    const rows = [
+      ...MEASURES.map(([title, read, part, how]) => [title, ...[before, now].map((sample) => rank((sample ?? []).map(read), part)), how]),
+      ["size", known[0]?.bytes, known[1]?.bytes, bytes],
+    ];
+    const tasks = [...new Set((plugin.in_use ?? []).flatMap((used) => used.tasks ?? []).map(({ task }) => task))];
     return html`${verdict && html`<div class="message ${verdict === "more" ? "failure" : ""}"><span>${VERDICTS[verdict]}</span></div>`}
       <div class="scroll" tabindex="0" role="group" aria-label="Comparison"><table>
         <thead><tr><td></td><th scope="col"><${Digest} digest=${a} /></th><th scope="col"><${Digest} digest=${b} /></th><th scope="col">differs</th></tr></thead>
         <tbody>
-          <${Row} name="since" one=${html`<${Timestamp} at=${before.first_at} />`} other=${html`<${Timestamp} at=${now.first_at} />`} differs=${null} />
-          <${Row} name="attempts" one=${count(before.attempts)} other=${count(now.attempts)} differs=${null} />
+          <${Row} name="since" one=${html`<${Timestamp} at=${known[0]?.at} />`} other=${html`<${Timestamp} at=${known[1]?.at} />`} differs=${null} />
+          <${Row} name="jobs that ended" one=${count(one?.of)} other=${count(other?.of)} differs=${null} />
           <${Row} name="fail" one=${interval(one)} other=${interval(other)} differs=${verdict && verdict !== "chance" ? "beyond chance" : null} />
-          ${rows.map(([name, first, second, write]) => html`<${Row} key=${name} name=${name} one=${write(first)} other=${write(second)} differs=${difference(first, second, write)} />`)}
-          ${Object.keys({ ...before.endings, ...now.endings }).map((ending) => html`<${Row} key=${ending} name=${ending} one=${count(before.endings?.[ending] ?? 0)} other=${count(now.endings?.[ending] ?? 0)}
-            differs=${before.endings?.[ending] === undefined ? "new" : null} />`)}
+          ${rows.map(([title, first, second, how]) => html`<${Row} key=${title} name=${title} one=${write(first, how)} other=${write(second, how)} differs=${difference(first, second, how)} />`)}
+          ${imports[0] && imports[1] && html`<${Imports} one=${{ attempt: { imports: imports[0] } }} other=${{ attempt: { imports: imports[1] } }} />`}
         </tbody></table></div>
-      ${has("flame") && html`<h2 class="after">Flame</h2>${(plugin.tasks ?? []).slice(0, 4).map((task) => html`<h3 key=${task}><${Guest} text=${task} /></h3><${FlameOf} task=${task} digest=${b} before=${a} />`)}`}`;
+      <p class="hint">Times and memory are of the attempts of the newest ${SAMPLE} jobs of each: ${count(before?.length)} and ${count(now?.length)}.</p>
+      ${has("flame") && tasks.slice(0, 4).map((task) => html`<h2 class="after" key=${task}>Flame of <${Guest} text=${task} /></h2><${FlameOf} task=${task} digest=${b} before=${a} />`)}`;
   }}<//>`;
 }
 

@@ -41,7 +41,7 @@ function Reload() {
 function AppProblems() {
   const tick = useTicks(5_000);
   const look = useLook(routes.problems(), tick);
-  return html`<section class="panel" aria-label="Problems"><h2>Problems of the app</h2>
+  return html`<section class="panel" aria-label="Problems"><h2>Problems of the app ${look.data && Number(look.data.count ?? 0) > look.data.problems.length ? html`<span class="hint">the first ${look.data.problems.length} of ${count(look.data.count)}</span>` : ""}</h2>
     <${Looked} look=${look} rows=${2} what="The problems">${({ problems }) => (problems.length === 0 ? html`<p class="hint">None.</p>` : html`<${Problems} problems=${problems} />`)}<//></section>`;
 }
 

@@ -50,7 +50,8 @@ export function quoted(text) {
 }
 
 function schemaOf(task, plugin) {
-  const schema = task?.definition?.args ?? plugin?.args ?? null;
+  const used = plugin?.in_use?.find(({ pinned }) => !pinned) ?? plugin?.in_use?.[0];
+  const schema = task?.definition?.args ?? plugin?.args ?? used?.args ?? null;
   return schema && fieldsOf(schema) ? schema : null;
 }
 

@@ -1,4 +1,4 @@
-// A plugin: what it imports, what it asks for and is granted, and its versions.
+// A plugin: the versions that tasks use, what each imports, what it may do in each task, and the versions that were.
 
 import { useLook } from "../live/look.js";
 import { Digest } from "../parts/digest.js";
@@ -12,42 +12,30 @@ import { stringify } from "../wire/json.js";
 import * as routes from "../wire/routes.js";
 import { Versions } from "./versions.js";
 
-const STATES = { host: ["✓", "the host has it"], granted: ["✓", "granted"], denied: ["–", "denied: each call of it fails"] };
-
-/** The members of what is asked, granted or in force, as text. */
-function listed(value) {
-  if (value === null || value === undefined) return "none";
-  if (Array.isArray(value)) return value.length > 0 ? value.map((one) => (typeof one === "object" ? stringify(one) : String(one))).join(", ") : "none";
-  return typeof value === "object" ? stringify(value) : String(value);
+/** Whether a task has anything in force. */
+function hasAny(granted) {
+  return granted !== null && typeof granted === "object" && Object.values(granted).some((value) => value !== null && value !== false && (typeof value !== "object" || Object.keys(value).length > 0));
 }
 
-function Capabilities({ plugin }) {
-  const { asked = {}, granted = {}, in_force: inForce = {} } = plugin;
-  const kinds = [...new Set([...Object.keys(asked ?? {}), ...Object.keys(granted ?? {}), ...Object.keys(inForce ?? {})])];
-  if (kinds.length === 0) return html`<p class="hint">It asks for nothing.</p>`;
-  return html`<div class="scroll" tabindex="0" role="group" aria-label="Capabilities"><table>
-    <thead><tr><th scope="col">capability</th><th scope="col">asked</th><th scope="col">granted</th><th scope="col">in force</th></tr></thead>
-    <tbody>${kinds.map((kind) => html`<tr key=${kind}><th scope="row">${kind}</th>
-      ${[asked, granted, inForce].map((of, at) => html`<td key=${at}><${Guest} text=${listed(of?.[kind])} /></td>`)}</tr>`)}</tbody>
-  </table></div>`;
+function Use({ use }) {
+  return html`<li><a href=${toTask(use.task)}><${Guest} text=${use.task} /></a> <span class="muted">as ${(use.roles ?? []).join(", ")}</span>
+    ${hasAny(use.granted) ? html`<${JsonTree} text=${stringify(use.granted, 2)} what="capabilities in force" />` : html` <span class="hint">may use nothing beside the contract</span>`}</li>`;
+}
+
+function Used({ used }) {
+  return html`<section class="panel" aria-label=${`Version ${used.digest.slice(0, 8)}`}>
+    <h2>Version <${Digest} digest=${used.digest} canCopy=${true} />${used.pinned ? html` <span class="hint">only where it is pinned</span>` : ""}</h2>
+    <dl class="facts"><dt>size</dt><dd>${bytes(used.bytes)}</dd><dt>roles</dt><dd>${(used.roles ?? []).join(", ") || "none"}</dd></dl>
+    <h3>Tasks, and what it may do there</h3><ul>${(used.tasks ?? []).map((use) => html`<${Use} key=${use.task} use=${use} />`)}</ul>
+    <h3>Imports <span class="hint">${counted((used.imports ?? []).length, "interface")}: all that it can ask of the host</span></h3>
+    <ul class="imports">${(used.imports ?? []).map((name) => html`<li key=${name}><code><${Guest} text=${name} /></code></li>`)}</ul></section>`;
 }
 
 export default function Plugin({ path }) {
   const name = path[1];
   const look = useLook(routes.plugin(name));
-  return html`<div class="head"><h1 tabindex="-1"><${Guest} text=${name} /></h1>${look.data && html`<${Digest} digest=${look.data.digest} canCopy=${true} />`}</div>
+  return html`<div class="head"><h1 tabindex="-1"><${Guest} text=${name} /></h1></div>
     <${Looked} look=${look} rows=${8} what="The plugin">${(plugin) => html`
-      <section class="panel" aria-label="Facts"><dl class="facts">
-        <dt>size</dt><dd>${bytes(plugin.bytes)}</dd>
-        <dt>roles</dt><dd>${(plugin.roles ?? []).join(", ") || "none"}</dd>
-        ${plugin.handlers?.length > 0 && html`<dt>handlers</dt><dd>${plugin.handlers.map((one) => html`<code key=${one}><${Guest} text=${one} /></code> `)}</dd>`}
-        <dt>used by</dt><dd class="spaced">${(plugin.tasks ?? []).map((task) => html`<a key=${task} href=${toTask(task)}><${Guest} text=${task} /></a> `)}</dd>
-        ${Object.entries(plugin.producers ?? {}).map(([kind, value]) => html`<dt>${kind}</dt><dd><${Guest} text=${value} /></dd>`)}
-      </dl></section>
-      <section class="panel" aria-label="Capabilities"><h2>What it may do</h2><${Capabilities} plugin=${plugin} /></section>
-      <section class="panel" aria-label="Imports"><h2>Imports <span class="hint">${counted((plugin.imports ?? []).length, "interface")}</span></h2>
-        <ul class="imports">${(plugin.imports ?? []).map(({ interface: name, state }) => html`<li key=${name} class=${state === "denied" ? "muted" : ""} title=${STATES[state]?.[1] ?? state}>
-          <code><${Guest} text=${name} /></code> ${STATES[state]?.[0] ?? state} <span class="hint">${state === "denied" ? "denied" : ""}</span></li>`)}</ul></section>
-      <${Versions} plugin=${name} versions=${plugin.versions} />
-      ${plugin.args && html`<section class="panel" aria-label="Arguments"><${JsonTree} text=${stringify(plugin.args, 2)} what="schema of the arguments" /></section>`}`}<//>`;
+      ${(plugin.in_use ?? []).map((used) => html`<${Used} key=${used.digest} used=${used} />`)}
+      <${Versions} plugin=${name} versions=${plugin.versions} />`}<//>`;
 }

@@ -18,8 +18,8 @@ function List({ plugins }) {
   if (plugins.length === 0) return html`<${Empty} title="No plugins yet" line="saggar new plugin mail.send" />`;
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Plugins"><table>
     <thead><tr><th scope="col">plugin</th><th scope="col">version</th><th scope="col" class="number">size</th><th scope="col">roles</th><th scope="col">used by</th></tr></thead>
-    <tbody>${plugins.map((plugin) => html`<tr key=${plugin.name}>
-      <td><a href=${toPlugin(plugin.name)}><${Guest} text=${plugin.name} /></a></td><td><${Digest} digest=${plugin.digest} /></td>
+    <tbody>${plugins.map((plugin) => html`<tr key=${`${plugin.name} ${plugin.digest}`}>
+      <td><a href=${toPlugin(plugin.name)}><${Guest} text=${plugin.name} /></a></td><td><${Digest} digest=${plugin.digest} />${plugin.pinned ? html` <span class="hint">pinned</span>` : ""}</td>
       <td class="number">${bytes(plugin.bytes)}</td><td>${(plugin.roles ?? []).join(", ")}</td>
       <td class="spaced">${(plugin.tasks ?? []).map((task) => html`<a key=${task} href=${toTask(task)}><${Guest} text=${task} /></a> `)}</td></tr>`)}</tbody>
   </table></div>`;

@@ -1,30 +1,29 @@
-// The slots of a task: what each does, for how long, and how often its instance was called.
+// The slots of a task: which attempts have them, since when, and until when at the latest.
 
-import { Badge } from "../parts/badge.js";
+import { Badge, Bar } from "../parts/badge.js";
 import { Digest } from "../parts/digest.js";
 import { html } from "../parts/html.js";
-import { bytes, count } from "../parts/span.js";
-import { Since } from "../parts/timestamp.js";
+import { count, counted, span } from "../parts/span.js";
+import { Since, useSecond } from "../parts/timestamp.js";
 import { toJob } from "../route/hash.js";
+import { clock } from "../wire/ask.js";
 
-const KINDS = { busy: "running", instantiating: "delayed", closing: "warn", idle: "waiting" };
-
-function what(slot) {
-  if (slot.state !== "idle") return slot.state;
-  return slot.digest ? "warm" : "cold";
+function Row({ task, attempt }) {
+  useSecond();
+  const [began, deadline] = [Date.parse(attempt.started_at), Date.parse(attempt.deadline_at ?? "")];
+  const part = (clock.now() - began) / (deadline - began);
+  return html`<tr>
+    <td><a class="mono" href=${toJob({ task, id: attempt.id })}>${String(attempt.id)}</a></td>
+    <td><${Badge} kind=${attempt.cancelling ? "warn" : "running"}>${attempt.cancelling ? "cancelling" : `attempt ${attempt.number}`}<//></td>
+    <td class="number"><${Since} at=${attempt.started_at} /></td>
+    <td class="nowrap">${Number.isNaN(deadline) ? "–" : html`<${Bar} part=${part} label="time used" tone=${part > 0.95 ? "bad" : part > 0.8 ? "warn" : undefined} /> ${span(Math.max(0, Math.ceil((deadline - clock.now()) / 1_000) * 1_000))} left`}</td>
+    <td><${Digest} digest=${attempt.digest} /></td></tr>`;
 }
 
-export function Slots({ task, slots }) {
-  const busy = slots.filter(({ state }) => state === "busy").length;
-  return html`<section class="panel" aria-label="Slots"><h2>Slots <span class="hint">${busy} of ${slots.length} busy</span></h2>
-    <div class="scroll" tabindex="0" role="group" aria-label="Slots"><table>
-      <thead><tr><th scope="col" class="number">slot</th><th scope="col">state</th><th scope="col">job</th><th scope="col" class="number">for</th><th scope="col">version</th><th scope="col" class="number">calls</th><th scope="col" class="number">memory</th></tr></thead>
-      <tbody>${slots.map((slot) => html`<tr key=${slot.slot}>
-        <td class="number">${slot.slot}</td><td><${Badge} kind=${KINDS[slot.state] ?? "waiting"}>${what(slot)}<//></td>
-        <td>${slot.job ? html`<a class="mono" href=${toJob({ task, id: slot.job })}>${String(slot.job)}</a>` : html`<span class="muted">–</span>`}</td>
-        <td class="number">${slot.since ? html`<${Since} at=${slot.since} />` : "–"}</td>
-        <td><${Digest} digest=${slot.digest} /></td>
-        <td class="number">${slot.served === undefined || slot.served === null ? "–" : `${count(slot.served)}${slot.reuse ? ` of ${count(slot.reuse)}` : ""}`}</td>
-        <td class="number">${bytes(slot.memory)}</td></tr>`)}</tbody>
-    </table></div></section>`;
+export function Slots({ task, slots, attempts }) {
+  return html`<section class="panel" aria-label="Slots"><h2>Slots <span class="hint">${count(attempts.length)} of ${counted(slots, "slot")} busy</span></h2>
+    ${attempts.length > 0 && html`<div class="scroll" tabindex="0" role="group" aria-label="Slots"><table>
+      <thead><tr><th scope="col">job</th><th scope="col">state</th><th scope="col" class="number">for</th><th scope="col">deadline</th><th scope="col">version</th></tr></thead>
+      <tbody>${attempts.slice(0, 50).map((attempt) => html`<${Row} key=${`${attempt.id} ${attempt.run}`} task=${task} attempt=${attempt} />`)}</tbody>
+    </table></div>`}</section>`;
 }

@@ -23,11 +23,8 @@ export function compareShares(before, now) {
   return other.low > one.high ? "more" : "less";
 }
 
-/** Returns how many attempts of a version failed. Retries by the guest's own wish count, too. */
-export function failed(version) {
-  const all = Object.entries(version.endings ?? {});
-  const ended = all.filter(([ending]) => !["requeued", "cancelled"].includes(ending));
-  const of = ended.reduce((sum, [, number]) => sum + Number(number), 0);
-  const good = ended.filter(([ending]) => ending === "success").reduce((sum, [, number]) => sum + Number(number), 0);
-  return { part: of - good, of };
+/** Returns the value below which a share of the values is; null without any. */
+export function rank(values, part) {
+  const sorted = values.map(Number).sort((one, other) => one - other);
+  return sorted.length > 0 ? sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] : null;
 }

@@ -99,7 +99,7 @@ export default function Task({ path, query }) {
   const tick = useTicks(10_000);
   const look = useLook(routes.task(id), live?.paused ? 1 : 0);
   const plugin = look.data ? pluginOf(look.data.definition.process) : null;
-  const version = useLook(has("plugins") && plugin ? routes.plugin(plugin) : null, tick);
+  const version = useLook(has("plugins") && plugin ? routes.plugin(plugin) : null);
   const slots = useLook(has("slots") ? routes.slots(id) : null, tick);
   const failures = useLook(has("failures") ? routes.failures({ task: id }) : null, tick);
   return html`<${Head} id=${id} task=${look.data} live=${live} />
@@ -109,7 +109,7 @@ export default function Task({ path, query }) {
       <${Facts} task=${{ ...task, ...live }} />
       <${Charts} id=${id} query=${query} />
       ${version.data && html`<${Versions} plugin=${plugin} versions=${version.data.versions} />`}
-      ${slots.data && html`<${Slots} task=${id} slots=${slots.data.slots} />`}
+      ${slots.data && html`<${Slots} task=${id} slots=${slots.data.slots} attempts=${slots.data.attempts} />`}
       ${failures.data && failures.data.groups.length > 0 && html`<section class="panel" aria-label="Failures"><h2>Failures</h2><${Groups} data=${failures.data} most=${8} /></section>`}
       <${Definition} task=${task} />`}<//>`;
 }

@@ -7,31 +7,21 @@ import { share } from "../parts/span.js";
 import { Timestamp } from "../parts/timestamp.js";
 import { link, toTask } from "../route/hash.js";
 import * as routes from "../wire/routes.js";
-import { compareShares, failed } from "./statistics.js";
+import { compareShares } from "./statistics.js";
+import { useOutcomes } from "./version-data.js";
 
 /** Tasks that are looked at, at a time. */
 const TASKS = 4;
 
-/**
- * Returns the newest version and the one before, if it fails more often by more than chance.
- * @param {any[]} versions
- */
-export function worse(versions) {
-  const [now, before] = [...(versions ?? [])].sort((one, other) => (one.first_at < other.first_at ? 1 : -1));
-  if (!now || !before) return null;
-  const [one, other] = [failed(before), failed(now)];
-  return one.of > 0 && other.of > 0 && compareShares(one, other) === "more" ? { now, before, shares: [one, other] } : null;
-}
-
 function VersionAlert({ task, plugin }) {
   const tick = useTicks(5_000);
-  const { data } = useLook(routes.plugin(plugin), tick);
-  const found = worse(data?.versions);
-  if (!found) return null;
-  const { now, before, shares: [one, other] } = found;
+  const [now, before] = useLook(routes.plugin(plugin), tick).data?.versions ?? [];
+  const other = useOutcomes(before && now.digest, tick);
+  const one = useOutcomes(before?.digest, tick);
+  if (!one || !other || one.of === 0 || other.of === 0 || compareShares(one, other) !== "more") return null;
   return html`<div class="message failure"><span aria-hidden="true" class="bad">▲</span>
-    <span><a href=${toTask(task)}><${Guest} text=${task} /></a>: ${share(other.part, other.of)} of attempts fail since version <code>${now.digest.slice(0, 8)}</code> arrived
-      <${Timestamp} at=${now.first_at} /> (${share(one.part, one.of)} before)</span>
+    <span><a href=${toTask(task)}><${Guest} text=${task} /></a>: ${share(other.part, other.of)} of its jobs fail since version <code>${now.digest.slice(0, 8)}</code> arrived
+      <${Timestamp} at=${now.at} /> (${share(one.part, one.of)} before)</span>
     <a class="push" href=${link(["compare"], { plugin, a: before.digest, b: now.digest })}>compare</a></div>`;
 }
 
