@@ -1,6 +1,6 @@
 // The overview: is anything wrong, and where? Five figures, what needs somebody, and all tasks.
 
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { Spark } from "../charts/spark.js";
 import { has } from "../live/account.js";
@@ -19,7 +19,6 @@ import { go, link, toJob, toJobs, toTask } from "../route/hash.js";
 import { address, clock } from "../wire/ask.js";
 import * as routes from "../wire/routes.js";
 import { alerts, failShare, failing, perSecond, totals } from "./overview-rules.js";
-import { VersionAlerts } from "./version-alerts.js";
 
 const FIRST_TASK = `{
     "process": "plugins.mail.send",
@@ -63,6 +62,16 @@ function Alerts({ tasks, orphans, notReady, failures, problems }) {
       </span>
     </div>`)}
   </section>`;
+}
+
+/** What compares versions is loaded when a task fails for the first time. */
+function LateVersionAlerts({ tasks }) {
+  const [Part, setPart] = useState(null);
+  const isNeeded = tasks.length > 0;
+  useEffect(() => {
+    if (isNeeded) import("./version-alerts.js").then((loaded) => setPart(() => loaded.VersionAlerts), () => {});
+  }, [isNeeded]);
+  return Part && isNeeded && html`<${Part} tasks=${tasks} />`;
 }
 
 /** Tasks by the part before the first dot; a group of one is none. */
@@ -140,7 +149,7 @@ export default function Overview() {
     ${isLoading && !state.problem && html`<${Skeleton} rows=${8} />`}
     ${!isLoading && html`<${Figures} tasks=${tasks} version=${state.version} />
       <${Alerts} tasks=${tasks} orphans=${state.orphans} notReady=${state.notReady} failures=${failures.data} problems=${problems.data} />
-      ${has("plugins") && html`<${VersionAlerts} tasks=${failing(tasks, history, now)} />`}`}
+      ${has("plugins") && html`<${LateVersionAlerts} tasks=${failing(tasks, history, now)} />`}`}
     ${!isLoading && tasks.length === 0 && html`<${Empty} title="No tasks yet" line="saggar new task mail.send" what="the command">
       <p>A task is a file below <code>tasks/</code>, such as <code>tasks/mail/send.yao</code>:</p><pre>${FIRST_TASK}</pre><//>`}
     ${tasks.length > 0 && added === 0 && html`<${FirstJob} task=${tasks[0]} />`}
