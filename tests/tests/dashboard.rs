@@ -12,7 +12,7 @@ use saggar_tests::server::Server;
 
 fn server(arguments: &[&str]) -> (App, Server) {
     let app = App::new().simple_task("echo", guests::ECHO);
-    let server = Server::start(&app, &[&["--store", "memory"], arguments].concat());
+    let server = Server::start(&app, &[&["--store", "memory"][..], arguments].concat());
     (app, server)
 }
 

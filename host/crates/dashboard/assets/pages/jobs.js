@@ -127,7 +127,7 @@ function useRowKeys({ list, current, setCurrent, toggle, bulk, selected }) {
 
 function NoRows({ list, q }) {
   if (list.next) {
-    return html`<${Empty} title="Nothing was found so far"><p>${list.lookedAt > 0 ? `Looked at ${count(list.lookedAt)} jobs. ` : ""}There are older ones.
+    return html`<${Empty} title="Nothing was found so far"><p>${list.lookedAt > 0 ? `Looked at ${count(list.lookedAt)} jobs. ` : ""}There are older ones.${" "}
       <button type="button" onClick=${list.lookFurther}>Look further</button></p><//>`;
   }
   if (!q) return html`<${Empty} title="No jobs yet"><p><a href=${link(["new"])}>Add one</a>, or look at the <a href="#/">overview</a> for a command.</p><//>`;

@@ -20,7 +20,7 @@ function VersionAlert({ task, plugin }) {
   const one = useOutcomes(before?.digest, tick);
   if (!one || !other || one.of === 0 || other.of === 0 || compareShares(one, other) !== "more") return null;
   return html`<div class="message failure"><span aria-hidden="true" class="bad">▲</span>
-    <span><a href=${toTask(task)}><${Guest} text=${task} /></a>: ${share(other.part, other.of)} of its jobs fail since version <code>${now.digest.slice(0, 8)}</code> arrived
+    <span><a href=${toTask(task)}><${Guest} text=${task} /></a>: ${share(other.part, other.of)} of its jobs fail since version <code>${now.digest.slice(0, 8)}</code> arrived${" "}
       <${Timestamp} at=${now.at} /> (${share(one.part, one.of)} before)</span>
     <a class="push" href=${link(["compare"], { plugin, a: before.digest, b: now.digest })}>compare</a></div>`;
 }

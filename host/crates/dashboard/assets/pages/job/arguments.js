@@ -17,7 +17,7 @@ export function Arguments({ job, raw }) {
   const canUnmask = masked.length > 0 && may("admin") && !look.data;
   return html`<section class="panel" aria-label="Arguments">
     <${JsonTree} text=${text ?? "[]"} what="arguments" masked=${look.data ? [] : masked} />
-    ${masked.length > 0 && html`<p class="hint">${masked.length} masked by the task file.
+    ${masked.length > 0 && html`<p class="hint">${masked.length} masked by the task file.${" "}
       ${canUnmask && html`<button type="button" class="plain" onClick=${() => setUnmasked(true)}>Show them (this is audited)</button>`}
       ${look.problem && html`<span class="bad">${look.problem.detail}</span>`}</p>`}
   </section>`;
