@@ -305,7 +305,8 @@ impl HostBuilder {
         let (tracer, files, report) = (self.tracer.clone(), self.shared_files().await, self.report.clone());
         let (http, secret_program, keep_versions) =
             (self.http.clone(), self.secret_program.clone(), self.keep_versions);
-        Ok(HostParts { engine, queue, clock, tracer, files, report, http, secret_program, keep_versions })
+        let facts = Arc::new(self.store.facts(clock.now()));
+        Ok(HostParts { engine, queue, clock, tracer, files, report, http, secret_program, keep_versions, facts })
     }
 
     /// Prepares the files of guests: removes the scratch directories of hosts that died.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use opentelemetry::global::BoxedTracer;
 use parking_lot::Mutex;
-use saggar_api::WeakService;
+use saggar_api::{HostFacts, WeakService};
 use saggar_definition::Diagnostic;
 use saggar_http_client::HttpClient;
 use saggar_job::{Clock, JobKey, TaskKey};
@@ -60,6 +60,7 @@ pub(crate) struct HostParts {
     pub(crate) http: HttpClient,
     pub(crate) secret_program: SecretProgram,
     pub(crate) keep_versions: u64,
+    pub(crate) facts: Arc<HostFacts>,
 }
 
 /// A running app. Cheap to clone. Ended by [`shutdown`](Host::shutdown).
@@ -80,6 +81,8 @@ pub struct Host {
     pub(crate) deploying: Arc<tokio::sync::Mutex<()>>,
     /// How many bytes of code are kept for the app; 0 to keep none.
     pub(crate) keep_versions: u64,
+    /// What clients may know of the process.
+    pub(crate) facts: Arc<HostFacts>,
     /// How many sandboxes the app may have, if fewer than the engine has.
     pub(crate) max_sandboxes: u32,
     pub(crate) report: ProblemReporter,
@@ -98,7 +101,7 @@ impl Host {
         app: App,
         check_configuration: CheckConfiguration,
     ) -> Self {
-        let HostParts { engine, queue, clock, tracer, files, report, http, secret_program, keep_versions } =
+        let HostParts { engine, queue, clock, tracer, files, report, http, secret_program, keep_versions, facts } =
             parts.clone();
         let engine = engine.for_tenant(tenant.clone());
         let reloads = Reloads::new(clock.now());
@@ -118,6 +121,7 @@ impl Host {
             reloads,
             deploying: Arc::default(),
             keep_versions,
+            facts,
             max_sandboxes,
             report,
             secret_program,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_api::{Jobs, KnownTenant, Refusal, TenantRemoval, TenantState, Tenants};
+use saggar_api::{HostFacts, Jobs, KnownTenant, Refusal, TenantRemoval, TenantState, Tenants};
 use saggar_job::Timestamp;
 use saggar_queue::{AuditEntry, AuditPage, AuditQuery, StoreError};
 use saggar_tenant::Tenant;
@@ -40,6 +40,10 @@ impl Tenants for SingleApp {
 
     fn now(&self) -> Timestamp {
         self.jobs.now()
+    }
+
+    fn facts(&self) -> &HostFacts {
+        &self.host.facts
     }
 
     fn why_not_ready(&self) -> Option<Code> {

@@ -1,11 +1,14 @@
 //! The store of a host: its choice, and opening it.
 
 use std::fs::DirBuilder;
+use std::hash::{BuildHasher, RandomState};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use saggar_api::HostFacts;
+use saggar_job::Timestamp;
 use saggar_queue::{MemoryStore, Store};
 use saggar_store_sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
 
@@ -62,6 +65,18 @@ impl StoreChoice {
             Self::Sqlite { path: Some(path), .. } => Some(path.clone()),
             Self::Sqlite { path: None, .. } => Some(app_dir.join(".saggar/saggar.db")),
         }
+    }
+
+    /// Returns what clients may know of a process with this store that starts at `now`.
+    pub(crate) fn facts(&self, now: Timestamp) -> HostFacts {
+        let (store, durability) = match self {
+            Self::Memory => ("memory", "none"),
+            Self::Sqlite { durability: Durability::Full, .. } => ("sqlite", "full"),
+            Self::Sqlite { durability: Durability::Normal, .. } => ("sqlite", "normal"),
+        };
+        // The hasher has random keys.
+        let instance = format!("{:016x}", RandomState::new().hash_one(now.0)).into();
+        HostFacts { instance, started_at: now, store, durability }
     }
 
     pub(crate) async fn open(&self, app_dir: &Path) -> Result<Arc<dyn Store>, StartError> {

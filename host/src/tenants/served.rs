@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_api::{Jobs, KnownTenant, Refusal, Service, TenantRemoval, Tokens};
+use saggar_api::{HostFacts, Jobs, KnownTenant, Refusal, Service, TenantRemoval, Tokens};
 use saggar_job::Timestamp;
 use saggar_queue::{AuditEntry, AuditPage, AuditQuery, StoreError};
 use saggar_wire::{self as wire, Code};
@@ -39,6 +39,10 @@ impl saggar_api::Tenants for Tenants {
 
     fn now(&self) -> Timestamp {
         self.0.parts.clock.now()
+    }
+
+    fn facts(&self) -> &HostFacts {
+        &self.0.parts.facts
     }
 
     fn why_not_ready(&self) -> Option<Code> {

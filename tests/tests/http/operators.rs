@@ -67,6 +67,12 @@ async fn an_operator_names_the_tenant_that_it_asks_for() {
     assert_eq!(refused(&stage.get("/v1/jobs", "op", &["default", "default"]).await), (400, "invalid-header"));
     let me = stage.get("/v1/me", "op", &[]).await.body;
     assert_eq!((&me["role"], &me["tenant"], &me["token"]), (&json!("operator"), &Value::Null, &json!("op")));
+    let (process, limits) = (&me["host"], &me["limits"]);
+    assert_eq!((&process["store"], &process["durability"]), (&json!("memory"), &json!("none")), "{me}");
+    assert_eq!(process["draining"], false, "{me}");
+    assert!(process["started_at"].as_str() <= me["now"].as_str(), "{me}");
+    assert_eq!(process["instance"].as_str().map(str::len), Some(16), "{me}");
+    assert_eq!((&limits["page"], &limits["wait_ms"], &limits["streams"]), (&json!(1000), &json!(60_000), &json!(2048)));
     let tenants = stage.get("/v1/tenants", "op", &[]).await.body;
     let default = &tenants["tenants"][0];
     assert_eq!(

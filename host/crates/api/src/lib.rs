@@ -63,5 +63,5 @@ pub use openapi::openapi;
 pub use problem::Refusal;
 pub use service::{Service, WeakService};
 pub use show::job as shown_job;
-pub use tenants::{KnownTenant, TenantRemoval, TenantState, Tenants};
+pub use tenants::{HostFacts, KnownTenant, TenantRemoval, TenantState, Tenants};
 pub use tokens::{BadToken, Role, Token, Tokens};

@@ -86,7 +86,7 @@ impl Bound {
     pub fn listen(self, service: Service, limits: Limits) -> std::io::Result<Listener> {
         let Self { socket, address } = self;
         let socket = TcpListener::from_std(socket)?;
-        service.stream_permits().add_permits(limits.followers.min(limits.connections / 2));
+        service.add_streams(limits.followers.min(limits.connections / 2));
         let listener = Listener { address, service, tasks: TaskTracker::new(), abort: CancellationToken::new() };
         let connections = Connections {
             router: router(&listener.service),

@@ -1,5 +1,6 @@
 //! The service: the state that the routes share, such as the tenants' jobs, the tokens and the budgets.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use saggar_tenant::{FairSemaphore, Flow, Quota, Tenant};
@@ -41,6 +42,8 @@ struct Inner {
     shares: Arc<Shares>,
     responses: ResponseBudget,
     stream_permits: Arc<Semaphore>,
+    /// How many permits there are, in use or not.
+    max_streams: AtomicUsize,
     stream_shares: Arc<Shares>,
     /// Who has the shares of requests that no tenant is charged for.
     no_tenant: Arc<Tenant>,
@@ -63,6 +66,7 @@ impl Service {
             responses: ResponseBudget::new(among_tenants),
             // A listener adds the permits.
             stream_permits: Arc::new(Semaphore::new(0)),
+            max_streams: AtomicUsize::new(0),
             stream_shares: Arc::new(Shares::new(usize::MAX, among_tenants, LEAST_STREAMS)),
             no_tenant: Tenant::new(""),
             large_fingerprints: Arc::new(Semaphore::new(1)),
@@ -178,9 +182,15 @@ impl Service {
         &self.0.large_fingerprints
     }
 
-    /// Returns the permits for clients that follow or wait.
-    pub(crate) fn stream_permits(&self) -> &Semaphore {
-        &self.0.stream_permits
+    /// Adds permits for clients that follow or wait.
+    pub(crate) fn add_streams(&self, count: usize) {
+        self.0.max_streams.fetch_add(count, Ordering::Relaxed);
+        self.0.stream_permits.add_permits(count);
+    }
+
+    /// Returns how many clients may follow or wait at a time.
+    pub(crate) fn max_streams(&self) -> usize {
+        self.0.max_streams.load(Ordering::Relaxed)
     }
 
     /// Acquires a permit for a client that follows jobs of `tenant` or waits for one. It ends with the caller's token, and

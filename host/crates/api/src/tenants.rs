@@ -21,6 +21,9 @@ pub trait Tenants: Send + Sync + 'static {
     /// Returns the current time, by the clock that tokens expire by.
     fn now(&self) -> Timestamp;
 
+    /// Returns what clients may know of the process.
+    fn facts(&self) -> &HostFacts;
+
     /// Returns why the host accepts no jobs of any tenant; `None` if it does.
     fn why_not_ready(&self) -> Option<Code>;
 
@@ -55,6 +58,19 @@ pub trait Tenants: Send + Sync + 'static {
 
     /// Returns entries of the audit, the newest first.
     async fn audit(&self, query: AuditQuery) -> Result<AuditPage, StoreError>;
+}
+
+/// What clients of all tenants may know of the process that answers them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Chosen at random when it started, so that a client can tell it from the process before it.
+    pub instance: Arc<str>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// The name of the store's kind.
+    pub store: &'static str,
+    /// The name of what an answered change survives.
+    pub durability: &'static str,
 }
 
 /// A tenant, with its use of the host.

@@ -40,5 +40,6 @@ pub use task::{
     Counts, NotReady, OrphanedTask, Rate, Rates, Readiness, Task, TaskState, TaskStates, TaskSummary, Tasks,
 };
 pub use tenant::{
-    FailedTenant, HostInfo, Me, Quota, ReloadedTenants, RemovedTenant, Tenant, TenantState, Tenants, TokenRole,
+    FailedTenant, HostInfo, Me, Quota, ReloadedTenants, RemovedTenant, RequestLimits, Tenant, TenantState, Tenants,
+    TokenRole,
 };

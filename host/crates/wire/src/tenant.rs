@@ -106,6 +106,8 @@ pub struct Me {
     pub now: String,
     /// The host itself.
     pub host: HostInfo,
+    /// The limits of requests.
+    pub limits: RequestLimits,
 }
 
 /// A host.
@@ -115,6 +117,28 @@ pub struct HostInfo {
     pub version: String,
     /// Whether it runs the tenants of its configuration, and not a single app.
     pub tenants: bool,
+    /// Identifies the process. Another value means that the host was restarted: rates and counts since the start begin anew.
+    pub instance: String,
+    /// When the process started.
+    #[schema(format = DateTime)]
+    pub started_at: String,
+    /// Where it stores jobs: `memory` or `sqlite`.
+    pub store: String,
+    /// What an answered change survives: `full` (a power cut), `normal` (a crash of the process) or, in memory, `none`.
+    pub durability: String,
+    /// Whether it drains: it takes no more jobs, and stops when those that run have ended.
+    pub draining: bool,
+}
+
+/// The limits of requests to a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RequestLimits {
+    /// Maximum jobs of a page.
+    pub page: u64,
+    /// Maximum milliseconds that a request waits for a job's end.
+    pub wait_ms: u64,
+    /// Maximum clients that follow events or wait, of all tenants together.
+    pub streams: u64,
 }
 
 /// The role of a token. Each includes those before it.

@@ -26,7 +26,7 @@ use crate::service::Service;
 use crate::show;
 
 /// Maximum wait of a request for a job's end: shorter than the timeout of common proxies.
-const MAX_WAIT: Duration = Duration::from_secs(60);
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// Texts up to this many bytes need no room.
 const SMALL: u64 = response_budget::SMALL as u64;

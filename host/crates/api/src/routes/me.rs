@@ -1,7 +1,8 @@
 //! Who the client is to the host.
 
 use axum::extract::State;
-use saggar_wire as wire;
+use saggar_queue::ListQuery;
+use saggar_wire::{self as wire, Code};
 
 use crate::access::{Authorized, Read};
 use crate::answer::{Answer, Answered};
@@ -9,7 +10,10 @@ use crate::parameters::{None as NoParameters, Parameters};
 use crate::refusals::{ACCESS, QUERY, refusals};
 use crate::rfc3339;
 use crate::service::Service;
+use crate::tenants::HostFacts;
 use crate::tokens::Role;
+
+use super::job::MAX_WAIT;
 
 refusals! {
     MeRefusals [ACCESS, QUERY];
@@ -40,6 +44,25 @@ pub(super) async fn get_me(
         expires_at: token.and_then(|token| token.expires).map(rfc3339::write),
         open: token.is_none(),
         now: rfc3339::write(tenants.now()),
-        host: wire::HostInfo { version: env!("CARGO_PKG_VERSION").to_owned(), tenants: tenants.are_configured() },
+        host: host_info(&service),
+        limits: wire::RequestLimits {
+            page: ListQuery::PAGE as u64,
+            wait_ms: MAX_WAIT.as_secs() * 1_000,
+            streams: service.max_streams() as u64,
+        },
     }))
+}
+
+fn host_info(service: &Service) -> wire::HostInfo {
+    let tenants = service.tenants();
+    let HostFacts { instance, started_at, store, durability } = tenants.facts();
+    wire::HostInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        tenants: tenants.are_configured(),
+        instance: instance.to_string(),
+        started_at: rfc3339::write(*started_at),
+        store: (*store).to_owned(),
+        durability: (*durability).to_owned(),
+        draining: tenants.why_not_ready() == Some(Code::Stopping),
+    }
 }
