@@ -3,6 +3,7 @@
 pub(crate) mod author;
 pub(crate) mod client;
 pub(crate) mod deploy;
+pub(crate) mod observe;
 pub(crate) mod replay;
 
 use std::ffi::OsStr;

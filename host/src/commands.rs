@@ -40,6 +40,7 @@ mod change;
 mod get;
 mod list;
 mod logs;
+mod pulse;
 mod reload;
 mod rollback;
 mod stats;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use saggar_api::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, Refusal, Service, TaskState, Tokens};
+use saggar_definition::Task;
 use saggar_job::{JobId, JobKey, TaskKey, Timestamp};
 use saggar_queue::{
     Added, Change, DeploymentPage, EventFilter, EventId, Followed, ListQuery, NewJob, Page, StoreError, TaskQueue,
@@ -102,6 +103,10 @@ impl Jobs for HostJobs {
 
     fn tasks(&self) -> Vec<KnownTask> {
         self.0.worker.tasks().into_iter().map(known_task).collect()
+    }
+
+    fn open_tasks(&self) -> Vec<(Arc<Task>, Arc<TaskQueue>)> {
+        self.0.worker.tasks().into_iter().map(|open| (open.task, open.queue)).collect()
     }
 
     fn orphans(&self) -> Vec<KnownOrphan> {

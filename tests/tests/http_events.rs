@@ -10,6 +10,8 @@ mod gaps;
 mod heads;
 #[path = "http_events/logs.rs"]
 mod logs;
+#[path = "http_events/pulse.rs"]
+mod pulse;
 #[path = "http_events/slow.rs"]
 mod slow;
 

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use saggar_wire as wire;
 
 use super::deploy::{DeploymentsArgs, Rollback};
+use super::observe::Pulse;
 use super::replay::Capture;
 use crate::config;
 
@@ -45,6 +46,8 @@ pub(crate) enum ClientCommand {
     Rollback(Rollback),
     /// Shows job counts per task and status, and rates
     Stats(Stats),
+    /// Prints a line for each second: jobs that wait and run, and what was added, started and ended
+    Pulse(Pulse),
     /// Lists the tasks of a host, or shows one with its effective definition
     Tasks(Tasks),
     /// Lists the tenants of a host with their use of it, shows one, or removes the data of one that is not configured any more
@@ -73,6 +76,7 @@ impl ClientCommand {
             Self::Deployments(args) => &args.host,
             Self::Rollback(args) => &args.host,
             Self::Stats(args) => &args.host,
+            Self::Pulse(args) => &args.host,
             Self::Tasks(args) => &args.host,
             Self::Tenants(args) => &args.host,
             Self::Audit(args) => &args.host,

@@ -49,6 +49,10 @@ pub trait Jobs: Send + Sync + 'static {
     /// Returns all tasks with a definition, in the order of their ids.
     fn tasks(&self) -> Vec<KnownTask>;
 
+    /// Returns the definitions and queues of all tasks with a definition, in the order of their ids. Cheaper than
+    /// [`tasks`](Self::tasks).
+    fn open_tasks(&self) -> Vec<(Arc<Task>, Arc<TaskQueue>)>;
+
     /// Returns the tasks without a usable definition, in the order of their ids.
     fn orphans(&self) -> Vec<KnownOrphan>;
 

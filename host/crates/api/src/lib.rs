@@ -11,6 +11,7 @@ mod grants;
 mod jobs;
 mod limits;
 mod metering;
+mod pulse;
 mod response_budget;
 mod room;
 mod service;
@@ -34,6 +35,7 @@ mod answer;
 mod following;
 mod large;
 mod log_lines;
+mod pulse_stream;
 mod show;
 mod sse;
 

@@ -96,6 +96,7 @@ impl Bound {
         };
         let storing = listener.service.audit().clone().run(listener.service.stop().clone());
         listener.tasks.spawn(storing);
+        listener.tasks.spawn(listener.service.pulses().clone().run(listener.service.stop().clone()));
         listener.tasks.spawn(accept(socket, connections, listener.tasks.clone()));
         Ok(listener)
     }

@@ -11,6 +11,7 @@ mod listing;
 mod logs;
 mod me;
 mod metrics;
+mod pulse;
 mod record;
 mod reload;
 mod tasks;
@@ -37,6 +38,7 @@ pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
         .routes(routes!(record::list_records))
         .routes(routes!(events::follow_one))
         .routes(routes!(events::follow_many))
+        .routes(routes!(pulse::follow_pulse))
         .routes(routes!(tasks::list_tasks))
         .routes(routes!(tasks::get_task))
         .routes(routes!(tasks::pause_task))

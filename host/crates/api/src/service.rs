@@ -13,6 +13,7 @@ use crate::caller::Caller;
 use crate::grants::{Grants, LastTokenRemoved, TokenChanges};
 use crate::metering::Requests;
 use crate::problem::Refusal;
+use crate::pulse::Pulses;
 use crate::response_budget::ResponseBudget;
 use crate::room::{BODY_BLOCKS, BODY_BLOCKS_OF_TASK, LEAST_BODY_BLOCKS};
 use crate::shares::{Share, Shares};
@@ -38,6 +39,7 @@ struct Inner {
     tenants: Arc<dyn Tenants>,
     grants: Grants,
     audit: Audit,
+    pulses: Pulses,
     bodies: FairSemaphore,
     shares: Arc<Shares>,
     responses: ResponseBudget,
@@ -59,6 +61,7 @@ impl Service {
         let among_tenants = tenants.are_configured();
         Self(Arc::new(Inner {
             audit: Audit::new(Arc::clone(&tenants)),
+            pulses: Pulses::new(Arc::clone(&tenants)),
             tenants,
             grants: Grants::new(tokens),
             bodies: FairSemaphore::new(BODY_BLOCKS, 1),
@@ -136,6 +139,11 @@ impl Service {
     /// Returns the audit of requests.
     pub(crate) fn audit(&self) -> &Audit {
         &self.0.audit
+    }
+
+    /// Returns the pulses of the tenants.
+    pub(crate) fn pulses(&self) -> &Pulses {
+        &self.0.pulses
     }
 
     /// Returns the tenants of the host.

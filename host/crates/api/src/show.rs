@@ -2,7 +2,7 @@
 //! converted there.
 
 use saggar_job::{FailureKind, LogLevel, LogSource, Problem, Status, Timestamp, Waiting};
-use saggar_queue::{Counts, JobCallback, Lane, LogLine};
+use saggar_queue::{Counts, Distribution, JobCallback, Lane, LogLine};
 use saggar_wire as wire;
 use serde_json::value::RawValue;
 
@@ -128,6 +128,12 @@ pub(crate) fn task_state(state: &TaskState) -> (wire::TaskState, Option<String>)
         TaskState::Preparing => (wire::TaskState::Preparing, None),
         TaskState::Broken(problem) => (wire::TaskState::Broken, Some(problem.to_string())),
     }
+}
+
+/// Returns the percentiles of durations; `None` if there are none.
+pub(crate) fn percentiles(durations: &Distribution) -> Option<wire::Percentiles> {
+    let ms = |share| durations.quantile(share).map(|duration| duration.as_secs_f64() * 1_000.0);
+    Some(wire::Percentiles { p50: ms(0.5)?, p95: ms(0.95)?, p99: ms(0.99)? })
 }
 
 pub(crate) fn counts(counts: &Counts) -> wire::Counts {

@@ -6,6 +6,7 @@ use eventsource_stream::{Event, EventStreamError, Eventsource};
 use futures_util::{Stream, StreamExt};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{StatusCode, Url};
+use saggar_wire::PulseQuery;
 use tokio::time::{Duration, Instant};
 
 use crate::client::Client;
@@ -69,6 +70,15 @@ impl Client {
         let mut url = self.host_url.join(&["v1", "events"])?;
         if let Some(task) = task {
             url.query_pairs_mut().append_pair("task", task);
+        }
+        EventStream::connect(self.clone(), url).await
+    }
+
+    /// Follows what the tasks of the tenant do.
+    pub async fn pulse(&self, query: &PulseQuery) -> Result<EventStream, ClientError> {
+        let mut url = self.host_url.join(&["v1", "pulse"])?;
+        if let Some(every_s) = query.every_s {
+            url.query_pairs_mut().append_pair("every_s", &every_s.to_string());
         }
         EventStream::connect(self.clone(), url).await
     }

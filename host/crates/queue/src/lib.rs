@@ -5,6 +5,7 @@
 
 mod context;
 mod doorbell;
+mod durations;
 mod error;
 mod event;
 mod fingerprint;
@@ -17,13 +18,14 @@ mod task_queue;
 mod totals;
 mod waiters;
 
+pub use durations::Distribution;
 pub use error::WaitError;
 pub use event::{BadEventId, EventFilter, EventId, Events, Followed, Gap, JobEvent, JobEventKind, KeptEvent, Missed};
 pub use fingerprint::{UniqueBy, are_same_args, fingerprint};
 pub use meters::{SeriesLabel, describe_metrics, series_label};
 pub use options::{AddOptions, KEY_RULE, MAX_KEY, OptionsError, Unique, UniqueScope, is_key};
 pub use queue::Queue;
-pub use rates::{Counters, Rate, Rates};
+pub use rates::{Activity, Counters, Rate, Rates};
 pub use saggar_store::{
     AddError, Added, AttemptRecord, Attempts, AuditEntry, AuditLimits, AuditPage, AuditQuery, AuditSize, BadCursor,
     CallbackBackoff, CallbackKind, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallback,

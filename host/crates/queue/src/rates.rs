@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use saggar_job::{Clock, Timestamp};
 
-use crate::Totals;
+use crate::durations::Durations;
 use crate::totals::Endings;
+use crate::{Distribution, Totals};
 
 /// Seconds that a rate covers.
 const WINDOW_SECONDS: u64 = 60;
@@ -51,12 +52,45 @@ pub struct Rates {
     pub retried: Rate,
 }
 
+/// What a task has done since the process began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Activity {
+    /// Jobs added.
+    pub added: u64,
+    /// Attempts started.
+    pub started: u64,
+    /// Jobs that succeeded.
+    pub succeeded: u64,
+    /// Jobs that failed.
+    pub failed: u64,
+    /// Failed attempts that are followed by another one.
+    pub retried: u64,
+}
+
+impl Activity {
+    /// Returns what was done since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            added: self.added.saturating_sub(earlier.added),
+            started: self.started.saturating_sub(earlier.started),
+            succeeded: self.succeeded.saturating_sub(earlier.succeeded),
+            failed: self.failed.saturating_sub(earlier.failed),
+            retried: self.retried.saturating_sub(earlier.retried),
+        }
+    }
+}
+
 /// The counters of one task. Reading them is cheap.
 pub struct Counters {
     clock: Arc<dyn Clock>,
     totals: [AtomicU64; 5],
     /// The jobs and attempts that did not succeed, by reason and ending.
     pub(crate) endings: Endings,
+    /// How long attempts took, however they ended.
+    pub(crate) attempt_times: Durations,
+    /// How long jobs that could start waited for their attempt.
+    pub(crate) start_delays: Durations,
     /// The second of the time of day in which something was last counted. When it changes, a sample may be due.
     last_second: AtomicU64,
     /// The totals at the start of each second in which something was counted, oldest first. Never empty.
@@ -68,6 +102,8 @@ impl Counters {
         Self {
             totals: Default::default(),
             endings: Endings::default(),
+            attempt_times: Durations::default(),
+            start_delays: Durations::default(),
             last_second: AtomicU64::new(second_of(clock.now())),
             samples: Mutex::new(VecDeque::from([(clock.elapsed().as_secs(), Sample::default())])),
             clock,
@@ -89,6 +125,23 @@ impl Counters {
         let mut totals = Totals { added, started, succeeded, ..Totals::default() };
         self.endings.add_to(&mut totals);
         totals
+    }
+
+    /// Returns what the task has done since the process began. A few loads.
+    pub fn activity(&self) -> Activity {
+        let [added, started, succeeded, failed, retried] = self.load();
+        Activity { added, started, succeeded, failed, retried }
+    }
+
+    /// Returns how long attempts that have ended took, since the process began; `None` if none has ended.
+    pub fn attempt_times(&self) -> Option<Distribution> {
+        self.attempt_times.snapshot()
+    }
+
+    /// Returns how long jobs that could start waited for the start of an attempt, since the process began; `None` if none
+    /// has started.
+    pub fn start_delays(&self) -> Option<Distribution> {
+        self.start_delays.snapshot()
     }
 
     /// Returns how much the task does, since the process began and over the last minute.

@@ -13,6 +13,7 @@ mod list;
 mod log;
 mod object;
 mod problem;
+mod pulse;
 mod record;
 mod reload;
 mod streamed;
@@ -33,9 +34,10 @@ pub use list::ListQuery;
 pub use log::{Level, LogLine, Logs, Source};
 pub use object::Object;
 pub use problem::Problem;
+pub use pulse::{ActivityCounts, Percentiles, Pulse, PulseQuery, PulseTask};
 pub use record::{ListedRecord, Records, RecordsQuery};
 pub use reload::{Diagnostic, LastReload, ReloadStatus, Reloaded, Severity};
-pub use streamed::{StreamedEvent, StreamedLine};
+pub use streamed::{StreamedEvent, StreamedLine, StreamedPulse};
 pub use task::{
     Counts, NotReady, OrphanedTask, Rate, Rates, Readiness, Task, TaskState, TaskStates, TaskSummary, Tasks,
 };

@@ -9,7 +9,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{EventGap, JobEvent, JobEventKind, LogEnd, LogLine, Reached};
+use crate::{EventGap, JobEvent, JobEventKind, LogEnd, LogLine, Pulse, Reached};
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
@@ -20,6 +20,10 @@ pub struct StreamedEvent;
 /// An event of a log that is followed.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamedLine;
+
+/// An event of the pulse.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamedPulse;
 
 impl ToSchema for StreamedEvent {
     fn name() -> Cow<'static, str> {
@@ -61,6 +65,22 @@ impl PartialSchema for StreamedLine {
         let (line, end) = (event::<LogLine>(named("log")), event::<LogEnd>(named("end")));
         let described = "An event of a followed log. Send the last `id` back to continue after its line.";
         OneOfBuilder::new().item(line).item(end).description(Some(described)).into()
+    }
+}
+
+impl ToSchema for StreamedPulse {
+    fn name() -> Cow<'static, str> {
+        "StreamedPulse".into()
+    }
+
+    fn schemas(schemas: &mut Schemas) {
+        collect::<Pulse>(schemas);
+    }
+}
+
+impl PartialSchema for StreamedPulse {
+    fn schema() -> RefOr<Schema> {
+        event::<Pulse>(named("pulse")).description(Some("An event of the pulse.")).into()
     }
 }
 

@@ -116,6 +116,7 @@ impl TaskQueue {
         let finish = Finish { id, run, end, progress, cost, with_snapshot, chance };
         match self.store.finish(finish, claim_next, &self.rules.load(), now).await {
             Ok(finished) => {
+                self.count_time(claim.running());
                 claim.settle();
                 Ok((finished.status, finished.next.map(|job| self.begin(job, now))))
             }
@@ -129,13 +130,21 @@ impl TaskQueue {
         }
     }
 
+    fn count_time(&self, running: &Running) {
+        let took = self.observer.context.clock.elapsed().saturating_sub(running.began());
+        self.observer.counters.attempt_times.count(took);
+    }
+
     /// Creates the claim of an attempt that the store has started.
     pub(super) fn begin(self: &Arc<Self>, job: ClaimedJob, now: Timestamp) -> Claim {
         let ClaimedJob { id, run, attempt, args, origin, ready_at } = job;
-        let running = Arc::new(Running::new(Arc::clone(&self.observer), id, run, attempt));
+        let began = self.observer.context.clock.elapsed();
+        let running = Arc::new(Running::new(Arc::clone(&self.observer), id, run, attempt, began));
         self.observer.running_jobs.enter(&running);
         self.observer.counters.count(Counted::Started, 1, now);
-        self.start_delay.record(now.since(ready_at).as_secs_f64());
+        let delay = now.since(ready_at);
+        self.start_delay.record(delay.as_secs_f64());
+        self.observer.counters.start_delays.count(delay);
         self.observer.emit(id, JobEventKind::Started { attempt }, now);
         Claim::new(Arc::clone(self), running, args, origin)
     }

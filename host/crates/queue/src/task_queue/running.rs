@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use saggar_job::{JobId, JobKey, Run, Timestamp};
@@ -17,6 +18,8 @@ pub struct Running {
     id: JobId,
     run: Run,
     attempt: u32,
+    /// When it began, by the clock's elapsed time, which nobody sets.
+    began: Duration,
     progress: Mutex<Live>,
     generation: AtomicU64,
     changed: Notify,
@@ -40,12 +43,13 @@ impl Running {
     /// Milliseconds between two progress events of one job: as often as people notice.
     const EVENT_EVERY_MS: u64 = 100;
 
-    pub(crate) fn new(observer: Arc<TaskObserver>, id: JobId, run: Run, attempt: u32) -> Self {
+    pub(crate) fn new(observer: Arc<TaskObserver>, id: JobId, run: Run, attempt: u32, began: Duration) -> Self {
         Self {
             observer,
             id,
             run,
             attempt,
+            began,
             progress: Mutex::default(),
             generation: AtomicU64::new(0),
             changed: Notify::new(),
@@ -71,6 +75,11 @@ impl Running {
     /// Returns the attempt's number, from 1.
     pub fn attempt(&self) -> u32 {
         self.attempt
+    }
+
+    /// Returns when it began, by the clock's elapsed time.
+    pub(crate) fn began(&self) -> Duration {
+        self.began
     }
 
     /// Reports that `current` of `total` is done. The latest call wins. `current` beyond `total` is cut to `total`, and
