@@ -218,7 +218,7 @@ async fn lookups(host: &Host, what: &str) -> anyhow::Result<()> {
         let mut times = Vec::new();
         let mut found = 0;
         for _ in 0..20 {
-            let query = ListQuery { status, ..ListQuery::of_tenant("default") };
+            let query = ListQuery { statuses: status.into_iter().collect(), ..ListQuery::of_tenant("default") };
             let began = Instant::now();
             found = host.list(&query).await?.jobs.len();
             times.push(began.elapsed());

@@ -47,7 +47,7 @@ async fn jobs_are_listed_page_by_page() {
     }
     let expected = [("failing", 1), ("echo", 5), ("echo", 4), ("echo", 3), ("echo", 2), ("echo", 1)];
     assert_eq!(seen, expected.map(|(task, id)| (task.to_owned(), id)));
-    let successes = ListQuery { status: Some(Status::Success), ..ListQuery::of_tenant("default") };
+    let successes = ListQuery { statuses: vec![Status::Success], ..ListQuery::of_tenant("default") };
     assert_eq!(host.inner().list(&successes).await.unwrap().jobs.len(), 5);
     host.shutdown().await;
 }

@@ -23,7 +23,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("saggar-harden", &[]),
     ("saggar-files", &[]),
     ("saggar-definition", &["saggar-grant", "saggar-job"]),
-    ("saggar-store", &["saggar-job", "saggar-kv", "saggar-tenant"]),
+    ("saggar-store", &["saggar-job", "saggar-json", "saggar-kv", "saggar-tenant"]),
     ("saggar-store-sqlite", &["saggar-job", "saggar-kv", "saggar-store", "saggar-tenant"]),
     ("saggar-queue", &["saggar-job", "saggar-json", "saggar-store", "saggar-tenant"]),
     ("saggar-http-client", &["saggar-grant", "saggar-tenant"]),

@@ -95,7 +95,7 @@ fn close_object(out: &mut String, from: usize, members: Vec<Member<'_>>) {
 }
 
 /// Returns the content of a string that was read with its quotes.
-fn unescaped(quoted: &str) -> Cow<'_, str> {
+pub(crate) fn unescaped(quoted: &str) -> Cow<'_, str> {
     let text = &quoted[1..quoted.len() - 1];
     if !text.contains('\\') {
         return Cow::Borrowed(text);

@@ -6,7 +6,9 @@
 
 mod canonical;
 mod number;
+mod pointer;
 mod reader;
 
 pub use canonical::{canonical, is_same};
+pub use pointer::{at, is_pointer, strings};
 pub use reader::{JsonError, MAX_DEPTH, check, items};

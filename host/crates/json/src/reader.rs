@@ -95,6 +95,11 @@ impl<'a> Reader<'a> {
         Self { text, at: 0, open: Vec::new(), expect: Expect::Value }
     }
 
+    /// Returns how many bytes it has read.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
     /// Returns the next token; `None` after the end of the value.
     pub(crate) fn next(&mut self) -> Result<Option<Token<'a>>, JsonError> {
         loop {

@@ -28,14 +28,15 @@ pub use queue::Queue;
 pub use rates::{Activity, Counters, Rate, Rates};
 pub use saggar_store::{
     AddError, Added, AttemptRecord, Attempts, AuditEntry, AuditLimits, AuditPage, AuditQuery, AuditSize, BadCursor,
-    CallbackBackoff, CallbackKind, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallback,
-    ClaimedCallbacks, ClaimedJob, Cost, Counts, Cursor, Delivery, DeployedCode, Deployment, DeploymentCause,
-    DeploymentPage, DeploymentQuery, DeploymentStore, End, EndResult, Finish, Finished, Hint, History, Job,
-    JobCallback, JobLog, KeyOwner, KeyReuse, KvAnswer, KvChange, KvEntry, KvError, KvKeys, KvLimits, KvOperation,
-    KvRefusal, KvStore, KvUsage, Lane, ListOrder, ListQuery, ListedJob, ListedRecording, LogBudget, LogLine,
-    MemoryStore, NewJob, NextDue, Observer, Origin, Page, Peek, Progress, Pruned, Recording, RecordingCounts,
-    RecordingLimits, Retention, Rules, SettledUnwanted, Store, StoreError, StoreEvent, StoreHealth, TaskStore,
-    TenantLevels, Version,
+    BadGroup, CallbackBackoff, CallbackKind, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed,
+    ClaimedCallback, ClaimedCallbacks, ClaimedJob, Cost, CountedJobs, Counts, Cursor, Delivery, DeployedCode,
+    Deployment, DeploymentCause, DeploymentPage, DeploymentQuery, DeploymentStore, End, EndResult, FailureGroup,
+    Finish, Finished, Hint, History, Job, JobCallback, JobFilter, JobLog, KeyOwner, KeyReuse, KvAnswer, KvChange,
+    KvEntry, KvError, KvKeys, KvLimits, KvOperation, KvRefusal, KvStore, KvUsage, Lane, ListOrder, ListQuery,
+    ListedJob, ListedRecording, LogBudget, LogLine, MemoryStore, NewJob, NextDue, Observer, Origin, Page, Peek,
+    Progress, Pruned, Recording, RecordingCounts, RecordingLimits, Retention, Rules, SettledUnwanted, Store,
+    StoreError, StoreEvent, StoreHealth, TaskPattern, TaskStore, TenantLevels, Version, failure_frames,
+    message_pattern,
 };
 pub use task_queue::{Callback, CancelSignal, Claim, LogTail, Running, SettledCallbacks, TaskQueue};
 pub use totals::Totals;

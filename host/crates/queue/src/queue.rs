@@ -1,21 +1,19 @@
 //! The queue of all tasks: opens and finds tasks, emits events, and knows when nothing is left to do.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use saggar_job::{Clock, JobId, RetryPolicy, TaskKey};
+use saggar_job::{Clock, RetryPolicy, TaskKey};
 
 use crate::context::QueueContext;
 use crate::meters;
 use crate::task_queue::TaskObserver;
-use crate::{
-    EventFilter, EventId, Events, Followed, ListQuery, Page, Retention, Rules, Store, StoreError, TaskQueue, TaskStore,
-};
+use crate::{EventFilter, EventId, Events, Followed, Retention, Rules, Store, StoreError, TaskQueue, TaskStore};
 
 #[cfg(test)]
 mod across_hosts;
 mod known_tasks;
+mod listing;
 mod measuring;
 mod polling;
 
@@ -169,40 +167,6 @@ impl Queue {
         meters::measure_kept(self.shared.store.kept_bytes());
     }
 
-    /// Lists jobs of a task or of all of a tenant's tasks, open or not, with the live progress of running attempts.
-    /// [`Store::list`] defines which jobs, in which order and how many.
-    pub async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        let searching;
-        let query = match &query.text {
-            None => query,
-            // Before the store searches: the progress of an attempt that ends meanwhile is in the store.
-            Some(text) => {
-                let live = self.matching_progress(query, text).into();
-                searching = ListQuery { live, now: self.clock().now(), ..query.clone() };
-                &searching
-            }
-        };
-        let mut page = self.shared.store.list(query).await?;
-        let tasks = self.shared.tasks.read();
-        for job in &mut page.jobs {
-            if let Some(task) = tasks.get(&job.task) {
-                task.show_live(job);
-            }
-        }
-        Ok(page)
-    }
-
-    /// Returns the running jobs of the tasks of `query` whose live progress contains `text`.
-    fn matching_progress(&self, query: &ListQuery, text: &str) -> HashMap<TaskKey, HashSet<JobId>> {
-        let is_selected = |key: &TaskKey| query.task.as_ref().is_none_or(|task| *task == key.task);
-        let tasks = self.shared.tasks.read();
-        let tasks = tasks.of(&query.tenant).filter(|task| is_selected(task.key()));
-        tasks
-            .map(|task| (task.key().clone(), task.observer().running_jobs.matching_progress(text)))
-            .filter(|(_, ids)| !ids.is_empty())
-            .collect()
-    }
-
     /// Returns the queue's clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.shared.context.clock
@@ -298,10 +262,10 @@ impl std::fmt::Debug for Queue {
 
 #[cfg(test)]
 mod tests {
-    use saggar_job::{ManualClock, Status, Timestamp};
+    use saggar_job::{JobId, ManualClock, Status, Timestamp};
 
     use super::*;
-    use crate::{MemoryStore, NewJob};
+    use crate::{ListQuery, MemoryStore, NewJob};
 
     #[tokio::test]
     async fn no_job_of_an_orphan_ends_because_its_attempts_are_used_up() {

@@ -261,7 +261,12 @@ async fn lookups(store: &SqliteStore, task: &dyn TaskStore, what: &str) {
         let mut found = 0;
         for _ in 0..20 {
             let start = Instant::now();
-            found = store.list(&ListQuery { status, ..query.clone() }).await.unwrap().jobs.len();
+            found = store
+                .list(&ListQuery { statuses: status.into_iter().collect(), ..query.clone() })
+                .await
+                .unwrap()
+                .jobs
+                .len();
             times.push(start.elapsed());
         }
         println!("{what}: a page of {found} ({status:?}) in {:?} (p50)", median(times));

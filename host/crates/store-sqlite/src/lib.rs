@@ -14,10 +14,9 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use rusqlite::Connection;
 use saggar_job::{TaskKey, Timestamp};
-
 use saggar_store::{
-    AuditEntry, AuditLimits, AuditPage, AuditQuery, DeploymentStore, ListQuery, Observer, Page, RecordingLimits, Rules,
-    Store, StoreError, StoreHealth, TaskStore, TenantLevels,
+    AuditEntry, AuditLimits, AuditPage, AuditQuery, CountedJobs, DeploymentStore, ListQuery, Observer, Page,
+    RecordingLimits, Rules, Store, StoreError, StoreHealth, TaskStore, TenantLevels,
 };
 use saggar_tenant::Tenant;
 
@@ -329,10 +328,11 @@ impl Store for SqliteStore {
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        let tasks = self.inner.registry.find(&query.tenant, query.task.as_deref());
-        let (query, limits) = (query.clone(), self.inner.limits);
-        let flow = self.inner.registry.flow(&query.tenant, query.task.as_ref().unwrap_or(&Arc::default()));
-        Ok(self.inner.readers()?.query(&flow, move |db| listing::page(db, tasks, &query, &limits)).await?)
+        self.inner.look(query, listing::page).await
+    }
+
+    async fn count(&self, query: &ListQuery) -> Result<CountedJobs, StoreError> {
+        self.inner.look(query, listing::count).await
     }
 
     fn set_keep_bytes(&self, most: u64) {

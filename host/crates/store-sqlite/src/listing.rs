@@ -4,20 +4,30 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use saggar_job::{FailureKind, JobId, Life, Problem, Run, State, Status};
 
-use super::details;
+use super::Inner;
+use super::details::{self, Details};
 use super::limits::Limits;
 use super::number::{HIGHEST_NUMBER, JobNumber, from_i64, from_millis, to_i64};
-use super::record::HAS_DETAILS;
+use super::record::{HAS_DETAILS, component_of};
 use super::shared::{Live, Shared};
-use saggar_store::{Cursor, ListOrder, ListQuery, ListedJob, Page};
+use saggar_store::{
+    Candidate, CountedJobs, Cursor, EndedAttempt, JobTexts, ListOrder, ListQuery, ListedJob, Page, StoreError,
+};
 
-/// An examined job, with its entry in the list if it matches the query.
+/// An examined job, if it matches the query as far as its row and details say.
 struct Examined {
     number: u64,
-    job: Option<ListedJob>,
+    job: Option<Matched>,
+}
+
+struct Matched {
+    row: JobNumber,
+    job: ListedJob,
+    /// Why it failed, with details, if the query asks for a group of failures.
+    problem: Option<Problem>,
 }
 
 /// One task's part of a list.
@@ -26,9 +36,25 @@ struct Source<'a> {
     query: &'a ListQuery,
     live: HashMap<u64, Live>,
     plain_from: u64,
+    /// The numbers of the only jobs that the query names, if it names any.
+    named: Option<Vec<u64>>,
     examined: VecDeque<Examined>,
     /// The range of numbers not read yet, both ends included; `None` if nothing is left.
     remaining: Option<(u64, u64)>,
+}
+
+/// What a reader does with the jobs of tasks.
+type Look<T> = fn(&Connection, Vec<Arc<Shared>>, &ListQuery, &Limits) -> rusqlite::Result<T>;
+
+impl Inner {
+    /// Looks at the jobs of the tasks that a query selects.
+    pub(super) async fn look<T: Send + 'static>(&self, query: &ListQuery, look: Look<T>) -> Result<T, StoreError> {
+        let mut tasks = self.registry.find(&query.tenant, query.task.as_deref());
+        tasks.retain(|shared| query.selects(&shared.key));
+        let (query, limits) = (query.clone(), self.limits);
+        let flow = self.registry.flow(&query.tenant, query.task.as_ref().unwrap_or(&Arc::default()));
+        Ok(self.readers()?.query(&flow, move |db| look(db, tasks, &query, &limits)).await?)
+    }
 }
 
 /// Returns a page of the jobs of `tasks`.
@@ -38,22 +64,104 @@ pub(super) fn page(
     query: &ListQuery,
     limits: &Limits,
 ) -> rusqlite::Result<Page> {
-    let most = if tasks.len() == 1 { limits.list_rows } else { limits.list_rows_of_many };
-    let mut sources: Vec<Source<'_>> = tasks.into_iter().map(|shared| Source::new(shared, query)).collect();
     let (mut jobs, limit) = (Vec::new(), query.bounded_limit());
-    let mut last = None;
-    for _ in 0..ListQuery::LOOKED_AT {
+    let (next, looked_at) = examine(db, tasks, query, limits, |job| {
+        jobs.push(job);
+        jobs.len() >= limit
+    })?;
+    Ok(Page { jobs, next, looked_at })
+}
+
+/// Counts the jobs of `tasks` that match, as far as one step examines them.
+pub(super) fn count(
+    db: &Connection,
+    tasks: Vec<Arc<Shared>>,
+    query: &ListQuery,
+    limits: &Limits,
+) -> rusqlite::Result<CountedJobs> {
+    let mut jobs = 0;
+    let (next, looked_at) = examine(db, tasks, query, limits, |_| {
+        jobs += 1;
+        false
+    })?;
+    Ok(CountedJobs { jobs, next, looked_at })
+}
+
+/// Examines jobs in the order of the list, and calls `visit` with those that match until it returns true or enough were
+/// examined. Returns where to continue, and how many were examined.
+fn examine(
+    db: &Connection,
+    tasks: Vec<Arc<Shared>>,
+    query: &ListQuery,
+    limits: &Limits,
+    mut visit: impl FnMut(ListedJob) -> bool,
+) -> rusqlite::Result<(Option<Cursor>, usize)> {
+    let most = if tasks.len() == 1 { limits.list_rows } else { limits.list_rows_of_many };
+    let sources = tasks.into_iter().map(|shared| Source::new(db, shared, query));
+    let mut sources = sources.collect::<Result<Vec<_>, _>>()?;
+    let (mut last, mut looked_at, mut bytes) = (None, 0, 0);
+    while looked_at < ListQuery::LOOKED_AT && bytes < ListQuery::LOOKED_AT_BYTES {
         let Some(Examined { number, job }) = next(db, &mut sources, most)? else {
-            return Ok(Page { jobs, next: None });
+            return Ok((None, looked_at));
         };
-        last = Some(Cursor(number));
-        jobs.extend(job);
-        if jobs.len() >= limit {
+        (last, looked_at) = (Some(Cursor(number)), looked_at + 1);
+        if let Some(matched) = job
+            && let Some(job) = complete(db, query, matched, &mut bytes)?
+            && visit(job)
+        {
             break;
         }
     }
-    let next = next(db, &mut sources, most)?.and(last);
-    Ok(Page { jobs, next })
+    Ok((next(db, &mut sources, most)?.and(last), looked_at))
+}
+
+/// Reads what else the query needs of a job that matches so far; returns `None` if it does not match after all, or is gone.
+/// Not in the snapshot in which its row was read, because texts may be long. Adds the bytes that it read of arguments.
+fn complete(
+    db: &Connection,
+    query: &ListQuery,
+    Matched { row, mut job, problem }: Matched,
+    bytes: &mut usize,
+) -> rusqlite::Result<Option<ListedJob>> {
+    let filter = &query.filter;
+    if filter.needs_attempt() && !last_attempt_matches(db, query, row)? {
+        return Ok(None);
+    }
+    if filter.needs_texts() {
+        let args = if filter.needs_args() { args(db, row)? } else { Some(Arc::default()) };
+        let Some(args) = args else { return Ok(None) };
+        *bytes += args.len();
+        if !filter.matches_texts(&job.task.task, &JobTexts { args, problem }) {
+            return Ok(None);
+        }
+    }
+    if query.with_args {
+        let Some(args) = args(db, row)? else { return Ok(None) };
+        *bytes += args.len();
+        job.args = Some(ListQuery::shown_args(&args));
+    }
+    Ok(Some(job))
+}
+
+/// Returns the arguments of a job, which never change.
+fn args(db: &Connection, row: JobNumber) -> rusqlite::Result<Option<Arc<str>>> {
+    let args: Option<Option<Arc<str>>> = db.prepare_cached(ARGS)?.query_row([row.0], |row| row.get(0)).optional()?;
+    Ok(args.flatten())
+}
+
+/// Returns whether the last attempt of a job that has ended meets the conditions of the query on it.
+fn last_attempt_matches(db: &Connection, query: &ListQuery, row: JobNumber) -> rusqlite::Result<bool> {
+    let read = |row: &Row<'_>| {
+        Ok::<_, rusqlite::Error>((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Option<i64>>(2)?))
+    };
+    let mut last = db.prepare_cached(LAST_ATTEMPT_OF_SUCCESS)?.query_row([row.0], read).optional()?;
+    if last.is_none() {
+        last = db.prepare_cached(LAST_ATTEMPT)?.query_row([row.0], read).optional()?;
+    }
+    let Some((started_at, ended_at, component)) = last else { return Ok(query.filter.matches_attempt(None)) };
+    let digest = component.map(|component| component_of(db, component)).transpose()?.map(|(digest, _)| digest);
+    let (started_at, ended_at) = (from_millis(started_at), from_millis(ended_at));
+    Ok(query.filter.matches_attempt(Some(EndedAttempt { started_at, ended_at, digest: digest.as_deref() })))
 }
 
 /// Returns the next job to examine, in the order of the list.
@@ -70,10 +178,12 @@ fn next(db: &Connection, sources: &mut [Source<'_>], most: usize) -> rusqlite::R
 }
 
 impl<'a> Source<'a> {
-    fn new(shared: Arc<Shared>, query: &'a ListQuery) -> Self {
+    fn new(db: &Connection, shared: Arc<Shared>, query: &'a ListQuery) -> rusqlite::Result<Self> {
         let (live, plain_from) = shared.all_live();
-        let remaining = behind(query.order, query.after);
-        Self { shared, query, live, plain_from, examined: VecDeque::new(), remaining }
+        let named = named(db, &shared, query)?;
+        let numbers = query.numbers().map(|(from, to)| (from, to.min(HIGHEST_NUMBER)));
+        let remaining = numbers.filter(|(from, to)| from <= to);
+        Ok(Self { shared, query, live, plain_from, named, examined: VecDeque::new(), remaining })
     }
 
     fn is_before(&self, number: u64, other: u64) -> bool {
@@ -107,24 +217,39 @@ impl<'a> Source<'a> {
     ) -> rusqlite::Result<(Vec<Examined>, Option<u64>)> {
         // One snapshot for all reads of this step.
         let transaction = db.unchecked_transaction()?;
-        let mut numbers = match self.query.status {
-            None => self.numbers(db, ALL, from, to, most)?,
-            Some(Status::Waiting) => {
-                let mut numbers = self.numbers(db, STANDING[0], from, to, most)?;
-                numbers.extend(self.numbers(db, PLAIN, from.max(self.plain_from + 1), to, most)?);
-                numbers
-            }
-            Some(Status::Running) => self.live.keys().copied().filter(|number| (from..=to).contains(number)).collect(),
-            Some(Status::Success) => self.numbers(db, STANDING[1], from, to, most)?,
-            Some(Status::Failure) => self.numbers(db, STANDING[2], from, to, most)?,
+        let mut numbers = match &self.named {
+            Some(named) => named.iter().copied().filter(|number| (from..=to).contains(number)).collect(),
+            None => self.numbers_by_status(db, from, to, most)?,
         };
         numbers.sort_unstable_by(|a, b| if self.is_newest_first() { b.cmp(a) } else { a.cmp(b) });
+        // A job that was claimed a moment ago has two statuses.
+        numbers.dedup();
         numbers.truncate(most);
         let last = numbers.last().copied().filter(|_| numbers.len() >= most);
         let examined = numbers.into_iter().filter_map(|number| self.examine(db, number).transpose());
         let examined = examined.collect::<Result<Vec<_>, _>>()?;
         transaction.finish()?;
         Ok((examined, last))
+    }
+
+    /// Returns the numbers of the first `most` jobs that have a status of the query, in no order, and of others.
+    fn numbers_by_status(&self, db: &Connection, from: u64, to: u64, most: usize) -> rusqlite::Result<Vec<u64>> {
+        if self.query.statuses.is_empty() {
+            return self.numbers(db, ALL, from, to, most);
+        }
+        let mut numbers = Vec::new();
+        for status in &self.query.statuses {
+            match status {
+                Status::Waiting => {
+                    numbers.extend(self.numbers(db, STANDING[0], from, to, most)?);
+                    numbers.extend(self.numbers(db, PLAIN, from.max(self.plain_from + 1), to, most)?);
+                }
+                Status::Running => numbers.extend(self.live.keys().filter(|number| (from..=to).contains(*number))),
+                Status::Success => numbers.extend(self.numbers(db, STANDING[1], from, to, most)?),
+                Status::Failure => numbers.extend(self.numbers(db, STANDING[2], from, to, most)?),
+            }
+        }
+        Ok(numbers)
     }
 
     fn numbers(&self, db: &Connection, sql: [&str; 2], from: u64, to: u64, most: usize) -> rusqlite::Result<Vec<u64>> {
@@ -139,21 +264,37 @@ impl<'a> Source<'a> {
         numbers.collect()
     }
 
-    /// Reads a job; `None` if it does not have the status that the query asks for.
+    /// Reads a job; `None` if it does not have a status that the query asks for.
     fn examine(&self, db: &Connection, number: u64) -> rusqlite::Result<Option<Examined>> {
         let live = self.live.get(&number);
+        let row = self.shared.task.job(number);
         let mut statement = db.prepare_cached(ROW)?;
-        let mut rows = statement.query([self.shared.task.job(number).0])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let (life, job) = self.read(db, row, live)?;
-        if self.query.status.is_some_and(|status| status != job.status) {
+        let mut rows = statement.query([row.0])?;
+        let Some(found) = rows.next()? else { return Ok(None) };
+        let (life, details, mut job) = self.read(db, found, live)?;
+        if !self.query.has_status(job.status) {
             return Ok(None);
         }
-        let matches = self.query.matches(&job.task, job.id, job.added_at, &life, Some(&job.progress));
-        Ok(Some(Examined { number, job: matches.then_some(job) }))
+        job.cursor = Cursor(number);
+        let origin = details.as_ref().and_then(|details| details.origin.as_deref());
+        let candidate = Candidate {
+            task: &self.shared.key.task,
+            id: job.id,
+            priority: job.priority,
+            life: &life,
+            key: details.as_ref().and_then(|details| details.key.as_deref()),
+            parent: origin.and_then(|origin| origin.parent.as_ref()),
+        };
+        let matches = self.query.matches(&job.task, job.id, job.added_at, &life, Some(&job.progress))
+            && self.query.filter.matches(&candidate);
+        if !matches {
+            return Ok(Some(Examined { number, job: None }));
+        }
+        let problem = self.query.filter.group.and_then(|_| problem_of(life));
+        Ok(Some(Examined { number, job: Some(Matched { row, job, problem }) }))
     }
 
-    fn read(&self, db: &Connection, row: &Row<'_>, live: Option<&Live>) -> rusqlite::Result<(Life, ListedJob)> {
+    fn read(&self, db: &Connection, row: &Row<'_>, live: Option<&Live>) -> rusqlite::Result<ReadJob> {
         let job = JobNumber(row.get(0)?);
         let (mut details, mut problem, mut reason) = (None, None, None);
         if row.get::<_, i64>(3)? & HAS_DETAILS != 0 {
@@ -179,12 +320,52 @@ impl<'a> Source<'a> {
                 details.progress = None;
             }
         }
-        let progress = details.and_then(|details| details.progress).unwrap_or_default();
+        let progress = details.as_mut().and_then(|details| details.progress.take()).unwrap_or_default();
         let (id, priority) = (JobId(from_i64(row.get(1)?)), row.get(4)?);
         let listed = ListedJob::new(self.shared.key.clone(), id, &life, priority, at(7)?, progress);
-        Ok((life, listed))
+        Ok((life, details, listed))
     }
 }
+
+/// A job as its row and its details say.
+type ReadJob = (Life, Option<Box<Details>>, ListedJob);
+
+/// Returns why a job failed, also for the time being.
+fn problem_of(life: Life) -> Option<Problem> {
+    match life.state {
+        State::Waiting { problem, .. } => problem,
+        State::Failure { problem, .. } => Some(problem),
+        State::Running { .. } | State::Success { .. } => None,
+    }
+}
+
+/// Returns the numbers of the only jobs of a task that a query names, by their ids or their key; `None` if it names none.
+fn named(db: &Connection, shared: &Shared, query: &ListQuery) -> rusqlite::Result<Option<Vec<u64>>> {
+    let mut numbers = Vec::new();
+    let mut find = |sql: &str, name: &dyn rusqlite::ToSql| {
+        let found: Option<i64> =
+            db.prepare_cached(sql)?.query_row(params![shared.task.0, name], |row| row.get(0)).optional()?;
+        numbers.extend(found.map(from_i64));
+        Ok::<_, rusqlite::Error>(())
+    };
+    if let Some(key) = &query.filter.key {
+        find(BY_KEY, &&**key)?;
+    } else if let Some(ids) = query.filter.ids_of(&shared.key.task) {
+        ids.into_iter().try_for_each(|id| find(BY_ID, &to_i64(id.0)))?;
+    } else {
+        return Ok(None);
+    }
+    Ok(Some(numbers))
+}
+
+const BY_KEY: &str = "SELECT number FROM names WHERE task = ?1 AND kind = 0 AND name = ?2";
+const BY_ID: &str = "SELECT number FROM ids WHERE task = ?1 AND id = ?2";
+const ARGS: &str =
+    "SELECT coalesce(args, (SELECT text FROM long_args WHERE long_args.job = jobs.job)) FROM jobs WHERE job = ?1";
+const LAST_ATTEMPT_OF_SUCCESS: &str =
+    "SELECT started_at, ended_at, component FROM jobs WHERE job = ?1 AND stage = 4 AND started_at IS NOT NULL";
+const LAST_ATTEMPT: &str =
+    "SELECT started_at, ended_at, component FROM attempts WHERE job = ?1 ORDER BY run DESC LIMIT 1";
 
 const ROW: &str =
     "SELECT job, id, stage, flags, priority, attempt, run, added_at, run_at, ended_at FROM jobs WHERE job = ?1";
@@ -213,12 +394,3 @@ const STANDING: [[&str; 2]; 3] = [
         "SELECT number FROM jobs_by_status WHERE task = ?1 AND status = 3 AND number >= ?2 AND number <= ?3 ORDER BY number DESC LIMIT ?4",
     ],
 ];
-
-/// Returns the numbers that follow `after` in the order of a list; `None` if there are none.
-fn behind(order: ListOrder, after: Option<Cursor>) -> Option<(u64, u64)> {
-    match (order, after) {
-        (_, None) => Some((0, HIGHEST_NUMBER)),
-        (ListOrder::NewestFirst, Some(Cursor(number))) => Some((0, number.min(HIGHEST_NUMBER + 1).checked_sub(1)?)),
-        (ListOrder::OldestFirst, Some(Cursor(number))) => Some((number.checked_add(1)?, HIGHEST_NUMBER)),
-    }
-}

@@ -198,7 +198,7 @@ async fn scans_for_plain_jobs_skip_all_other_jobs() {
     let plain = task.add(vec![NewJob::new("[]"), NewJob::new("[]").with_delay_ms(5)], &rules, now).await.unwrap()[0].id;
     let (from, last) = scan_start(&path);
     assert_eq!(from, last - 2);
-    let waiting = ListQuery { status: Some(Status::Waiting), ..ListQuery::of_task(&key) };
+    let waiting = ListQuery { statuses: vec![Status::Waiting], ..ListQuery::of_task(&key) };
     assert!(store.list(&waiting).await.unwrap().jobs.iter().any(|job| job.id == plain));
     drop((task, store));
     let store = open(&SqliteOptions::new(&path));

@@ -24,6 +24,7 @@ mod cancelling;
 mod deploying;
 pub mod differential;
 mod dropping;
+mod filtering;
 mod key_value_bounds;
 mod key_values;
 mod listing;

@@ -15,11 +15,12 @@ pub use contract::{DeploymentStore, Hint, KvStore, Notification, Observer, Store
 pub use memory::MemoryStore;
 pub use record::{
     AddError, Added, AttemptRecord, Attempts, AuditEntry, AuditLimits, AuditPage, AuditQuery, AuditSize, BadCursor,
-    CallbackBackoff, CallbackKind, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallback,
-    ClaimedCallbacks, ClaimedJob, Cost, Counts, Cursor, Delivery, DeployedCode, Deployment, DeploymentCause,
-    DeploymentPage, DeploymentQuery, End, EndResult, Finish, Finished, History, Job, JobCallback, JobLog, KeyOwner,
-    KeyReuse, KvError, Lane, ListOrder, ListQuery, ListedJob, ListedRecording, LogBudget, LogLine, Needs, NewJob,
-    NextDue, Origin, Page, Peek, Progress, Pruned, Recording, RecordingBooks, RecordingCounts, RecordingLimits,
-    Retention, Rules, SettledUnwanted, StoreError, TaskRecordings, TenantLevels, Version, kept_bytes,
+    BadGroup, CallbackBackoff, CallbackKind, CallbackNumber, CallbackPosition, Candidate, Change, ChangeError, Claimed,
+    ClaimedCallback, ClaimedCallbacks, ClaimedJob, Cost, CountedJobs, Counts, Cursor, Delivery, DeployedCode,
+    Deployment, DeploymentCause, DeploymentPage, DeploymentQuery, End, EndResult, EndedAttempt, FailureGroup, Finish,
+    Finished, History, Job, JobCallback, JobFilter, JobLog, JobTexts, KeyOwner, KeyReuse, KvError, Lane, ListOrder,
+    ListQuery, ListedJob, ListedRecording, LogBudget, LogLine, Needs, NewJob, NextDue, Origin, Page, Peek, Progress,
+    Pruned, Recording, RecordingBooks, RecordingCounts, RecordingLimits, Retention, Rules, SettledUnwanted, StoreError,
+    TaskPattern, TaskRecordings, TenantLevels, Version, failure_frames, kept_bytes, message_pattern,
 };
 pub use saggar_kv::{KvAnswer, KvChange, KvEntry, KvKeys, KvLimits, KvOperation, KvRefusal, KvUsage};

@@ -11,9 +11,9 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use crate::kept_bytes::KeptBytes;
 use crate::{
     AddError, Added, AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, CallbackPosition, Change,
-    ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, DeploymentStore, Finish, Finished, History, Job, Lane,
-    ListQuery, ListedRecording, LogLine, NewJob, Observer, Page, Peek, Pruned, Recording, RecordingLimits, Rules,
-    SettledUnwanted, Store, StoreError, TaskStore, TenantLevels,
+    ChangeError, Claimed, ClaimedCallbacks, CountedJobs, Counts, Delivery, DeploymentStore, Finish, Finished, History,
+    Job, Lane, ListQuery, ListedRecording, LogLine, NewJob, Observer, Page, Peek, Pruned, Recording, RecordingLimits,
+    Rules, SettledUnwanted, Store, StoreError, TaskStore, TenantLevels,
 };
 
 mod audit;
@@ -75,6 +75,13 @@ impl MemoryStore {
     fn promoting(promoted_at_once: usize) -> Self {
         let (tasks, removed, numbers, kept, tenants, audit, recordings, deployments, kv) = Default::default();
         Self { tasks, removed, numbers, kept, tenants, promoted_at_once, audit, recordings, deployments, kv }
+    }
+
+    /// Returns the tasks whose jobs a list may have.
+    fn selected(&self, query: &ListQuery) -> Vec<(TaskKey, Arc<MemoryTask>)> {
+        let tasks = self.tasks.lock();
+        let selected = tasks.iter().filter(|(key, _)| query.selects(key));
+        selected.map(|(key, task)| (key.clone(), Arc::clone(task))).collect()
     }
 
     fn task(&self, key: &TaskKey, mut state: TaskState) -> Arc<MemoryTask> {
@@ -145,16 +152,11 @@ impl Store for MemoryStore {
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        let is_asked_for =
-            |key: &TaskKey| key.tenant == query.tenant && query.task.as_ref().is_none_or(|task| *task == key.task);
-        let tasks = self
-            .tasks
-            .lock()
-            .iter()
-            .filter(|(key, _)| is_asked_for(key))
-            .map(|(key, task)| (key.clone(), Arc::clone(task)))
-            .collect();
-        Ok(listing::page(tasks, query))
+        Ok(listing::page(self.selected(query), query))
+    }
+
+    async fn count(&self, query: &ListQuery) -> Result<CountedJobs, StoreError> {
+        Ok(listing::count(self.selected(query), query))
     }
 
     fn set_keep_bytes(&self, most: u64) {

@@ -69,7 +69,7 @@ fn query(parameters: wire::ListQuery) -> Result<ListQuery, Refusal> {
     };
     let cursor = parameters.after.as_deref().map(str::parse::<Cursor>).transpose();
     let mut query = ListQuery {
-        status: parameters.status.map(domain_status),
+        statuses: parameters.status.map(domain_status).into_iter().collect(),
         added_from: time("added_from", parameters.added_from)?,
         added_before: time("added_before", parameters.added_before)?,
         text: parameters.text.map(Into::into),

@@ -9,10 +9,10 @@ use futures_util::FutureExt;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use saggar_queue::{
     AddError, Added, AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, CallbackPosition, Change,
-    ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, DeploymentStore, Finish, Finished, History, Job,
-    KvAnswer, KvError, KvLimits, KvOperation, KvStore, KvUsage, Lane, ListQuery, ListedRecording, LogLine, MemoryStore,
-    NewJob, Observer, Page, Peek, Pruned, Recording, RecordingLimits, Rules, SettledUnwanted, Store, StoreError,
-    TaskStore, TenantLevels,
+    ChangeError, Claimed, ClaimedCallbacks, CountedJobs, Counts, Delivery, DeploymentStore, Finish, Finished, History,
+    Job, KvAnswer, KvError, KvLimits, KvOperation, KvStore, KvUsage, Lane, ListQuery, ListedRecording, LogLine,
+    MemoryStore, NewJob, Observer, Page, Peek, Pruned, Recording, RecordingLimits, Rules, SettledUnwanted, Store,
+    StoreError, TaskStore, TenantLevels,
 };
 use saggar_store::conformance::differential::{Plan, compare};
 use saggar_store::conformance::{InMemory, Location, Locations};
@@ -143,6 +143,10 @@ impl Store for BrokenStore {
 
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         self.0.list(query).await
+    }
+
+    async fn count(&self, query: &ListQuery) -> Result<CountedJobs, StoreError> {
+        self.0.count(query).await
     }
 
     fn set_keep_bytes(&self, most: u64) {

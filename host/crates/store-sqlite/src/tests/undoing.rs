@@ -6,9 +6,9 @@ use super::*;
 use saggar_store::conformance::promises::{key_value_bounds, recordings};
 use saggar_store::{
     AddError, Added, AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, CallbackPosition, Change,
-    ChangeError, Claimed, ClaimedCallbacks, Counts, Delivery, DeploymentStore, Finish, Finished, History, Job,
-    KvAnswer, KvError, KvLimits, KvOperation, KvStore, KvUsage, Lane, ListedRecording, LogLine, Observer, Page, Peek,
-    Pruned, Recording, RecordingLimits, SettledUnwanted, TaskStore, TenantLevels,
+    ChangeError, Claimed, ClaimedCallbacks, CountedJobs, Counts, Delivery, DeploymentStore, Finish, Finished, History,
+    Job, KvAnswer, KvError, KvLimits, KvOperation, KvStore, KvUsage, Lane, ListedRecording, LogLine, Observer, Page,
+    Peek, Pruned, Recording, RecordingLimits, SettledUnwanted, TaskStore, TenantLevels,
 };
 
 /// Temporary directories, with a store that rolls back first.
@@ -153,6 +153,10 @@ impl Store for UndoingStore {
 
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         self.0.list(query).await
+    }
+
+    async fn count(&self, query: &ListQuery) -> Result<CountedJobs, StoreError> {
+        self.0.count(query).await
     }
 
     fn set_keep_bytes(&self, most: u64) {

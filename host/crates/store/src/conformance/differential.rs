@@ -9,7 +9,7 @@ use saggar_job::{JobId, TaskKey, Timestamp};
 
 use super::observed::Observed;
 use super::{Location, Locations, works};
-use crate::{CallbackNumber, ListOrder, ListQuery, MemoryStore, RecordingLimits, Rules, Store, TaskStore};
+use crate::{CallbackNumber, JobFilter, ListOrder, ListQuery, MemoryStore, RecordingLimits, Rules, Store, TaskStore};
 
 mod comparing;
 mod steps;
@@ -194,7 +194,7 @@ impl History {
             query.task = None;
         }
         if self.chance.bool() {
-            query.status = self.chance.choice(saggar_job::Status::ALL);
+            query.statuses = self.chance.choice(saggar_job::Status::ALL).into_iter().collect();
         }
         if self.chance.u8(0..4) == 0 {
             query.text = self.chance.choice(["half", "odd", "o", "", "delayed", "ready", "ing"]).map(Into::into);
@@ -206,10 +206,29 @@ impl History {
         if self.chance.u8(0..4) == 0 {
             query.added_before = Some(Timestamp(self.now.0.saturating_sub(self.chance.u64(0..100))));
         }
+        if self.chance.u8(0..4) == 0 {
+            query.filter = self.any_filter();
+        }
         if self.chance.bool() {
             query.order = ListOrder::OldestFirst;
         }
         query.limit = self.chance.usize(0..7);
         query
+    }
+
+    fn any_filter(&mut self) -> JobFilter {
+        let (_, task) = TASKS[self.chance.usize(0..TASKS.len())];
+        match self.chance.u8(0..7) {
+            0 => JobFilter { attempt: Some(1..=2), ..JobFilter::default() },
+            1 => JobFilter { codes: vec!["odd".into()], ..JobFilter::default() },
+            2 => JobFilter { ended_before: Some(self.now), ..JobFilter::default() },
+            3 => JobFilter { priority: Some(0..=i16::MAX), ..JobFilter::default() },
+            4 => JobFilter { took_ms: Some(1..=100), ..JobFilter::default() },
+            5 => JobFilter { args_text: Some("1".into()), ..JobFilter::default() },
+            _ => {
+                let ids = (0..5).map(|_| (task.into(), JobId(self.chance.u64(0..30)))).collect();
+                JobFilter { ids, ..JobFilter::default() }
+            }
+        }
     }
 }

@@ -55,6 +55,7 @@ pub(super) async fn a_list_shows_the_state_of_jobs(locations: &dyn Locations) {
         let whole = fixture.get(job.id).await;
         let mut expected =
             ListedJob::new(super::task_key(), job.id, &whole.life, whole.priority, whole.added_at, whole.progress);
+        expected.cursor = job.cursor;
         expected.problem = expected.problem.map(|problem| Problem { details: None, ..problem });
         assert_eq!(*job, expected);
     }
@@ -65,7 +66,7 @@ pub(super) async fn a_list_shows_the_state_of_jobs(locations: &dyn Locations) {
 
 pub(super) async fn a_list_is_in_the_order_of_adding(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
-    assert_eq!(page(&fixture, &query(|_| ())).await, Page { jobs: Vec::new(), next: None });
+    assert_eq!(page(&fixture, &query(|_| ())).await, Page { jobs: Vec::new(), next: None, looked_at: 0 });
     for id in [9, 4, 7] {
         fixture.add(NewJob::new("[]").with_id(JobId(id))).await;
         // A clock that goes back does not change the order.
@@ -107,7 +108,7 @@ pub(super) async fn a_list_can_be_filtered(locations: &dyn Locations) {
         works(fixture.finish_step(finish, false).await);
     }
     fixture.claim().await;
-    let of = |status| query(|query| query.status = Some(status));
+    let of = |status| query(|query| query.statuses = vec![status]);
     assert_eq!(ids(&fixture, of(Status::Waiting)).await, [6, 5]);
     assert_eq!(ids(&fixture, of(Status::Running)).await, [4]);
     assert_eq!(ids(&fixture, of(Status::Success)).await, [1]);
@@ -132,7 +133,7 @@ pub(super) async fn a_list_can_be_filtered(locations: &dyn Locations) {
     assert_eq!(ids(&fixture, added(Some(11), None)).await, [6, 5, 4, 3]);
     assert_eq!(ids(&fixture, added(None, Some(1))).await, [1]);
     assert_eq!(ids(&fixture, added(None, Some(0))).await, [0; 0]);
-    let all = ListQuery { status: Some(Status::Failure), text: Some("odd".into()), ..added(Some(20), Some(60)) };
+    let all = ListQuery { statuses: vec![Status::Failure], text: Some("odd".into()), ..added(Some(20), Some(60)) };
     assert_eq!(ids(&fixture, all).await, [3], "all conditions together");
 }
 
@@ -153,7 +154,7 @@ pub(super) async fn a_running_job_is_found_by_its_live_progress(locations: &dyn 
     let live = std::collections::HashMap::from([(super::task_key(), [JobId(2), JobId(9)].into())]);
     let live = query(|query| (query.text, query.live) = (Some("half".into()), live.into()));
     assert_eq!(ids(&fixture, live.clone()).await, [2]);
-    let of = |status| ListQuery { status: Some(status), ..live.clone() };
+    let of = |status| ListQuery { statuses: vec![status], ..live.clone() };
     assert_eq!((ids(&fixture, of(Status::Running)).await, ids(&fixture, of(Status::Waiting)).await), (vec![2], vec![]));
 }
 
@@ -191,7 +192,11 @@ pub(super) async fn a_job_is_found_by_the_word_for_its_wait_or_its_cancellation(
         let expected: Vec<u64> = expected.into_iter().map(|id| id.0).collect();
         assert_eq!(found, expected, "`{word}` after {ms} ms");
     }
-    let of = |status| query(|query| (query.text, query.now, query.status) = (Some("".into()), fixture.now, status));
+    let of = |status: Option<Status>| {
+        query(|query| {
+            (query.text, query.now, query.statuses) = (Some("".into()), fixture.now, status.into_iter().collect())
+        })
+    };
     let all = [ready, delayed, running, cancelling, retrying, on_hold].map(|id| id.0);
     assert_eq!(ids(&fixture, of(None)).await, all);
     assert_eq!(ids(&fixture, of(Some(Status::Running))).await, [running, cancelling].map(|id| id.0));
@@ -225,11 +230,15 @@ pub(super) async fn pages_stay_consistent_when_jobs_change_between_them(location
     let last = page(&fixture, &query).await;
     assert_eq!((last.jobs.len(), last.next), (1, None));
     query.after = Some(Cursor(0));
-    assert_eq!(page(&fixture, &query).await, Page { jobs: Vec::new(), next: None });
+    assert_eq!(page(&fixture, &query).await, Page { jobs: Vec::new(), next: None, looked_at: 0 });
     query.order = ListOrder::OldestFirst;
     assert_eq!(page(&fixture, &query).await.jobs[0].id, JobId(1));
     query.after = Some(Cursor(u64::MAX));
-    assert_eq!(page(&fixture, &query).await, Page { jobs: Vec::new(), next: None }, "a cursor that no page returned");
+    assert_eq!(
+        page(&fixture, &query).await,
+        Page { jobs: Vec::new(), next: None, looked_at: 0 },
+        "a cursor that no page returned"
+    );
 }
 
 pub(super) async fn cursors_do_not_count_the_jobs_of_other_tenants(locations: &dyn Locations) {
@@ -293,6 +302,6 @@ pub(super) async fn a_page_is_bounded(locations: &dyn Locations) {
     assert!(pages(&*fixture.store, searching).await.is_empty());
     let job = fixture.claim().await;
     fixture.finish(&job, success()).await;
-    let ended = page(&fixture, &query(|query| query.status = Some(Status::Success))).await;
+    let ended = page(&fixture, &query(|query| query.statuses = vec![Status::Success])).await;
     assert_eq!((ended.jobs.len(), ended.next), (1, None), "jobs with another status are not examined");
 }

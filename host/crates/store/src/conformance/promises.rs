@@ -174,6 +174,16 @@ macro_rules! with_promises {
                 cursors_do_not_count_the_jobs_of_other_tenants,
                 a_page_is_bounded,
             }
+            filtering {
+                jobs_are_filtered_by_what_they_are,
+                jobs_are_filtered_by_how_they_failed,
+                jobs_are_filtered_by_their_last_attempt,
+                jobs_are_filtered_by_their_arguments,
+                named_jobs_are_found_by_an_index,
+                tasks_are_filtered_by_patterns,
+                a_list_ends_at_its_last_job,
+                jobs_are_counted_as_they_are_listed,
+            }
             auditing {
                 entries_are_returned_as_appended_and_survive_a_restart,
                 pages_of_the_audit_continue_and_count_only_what_they_show,

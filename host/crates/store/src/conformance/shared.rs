@@ -13,9 +13,9 @@ use tokio::sync::MutexGuard;
 use super::{Location, Locations};
 use crate::Notification;
 use crate::{
-    AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, DeploymentStore, End, Finish, Hint, Lane,
-    ListOrder, ListQuery, MemoryStore, NextDue, Observer, Page, RecordingLimits, Rules, Store, StoreError, StoreEvent,
-    TaskStore, TenantLevels,
+    AuditEntry, AuditLimits, AuditPage, AuditQuery, CallbackNumber, CountedJobs, DeploymentStore, End, Finish, Hint,
+    Lane, ListOrder, ListQuery, MemoryStore, NextDue, Observer, Page, RecordingLimits, Rules, Store, StoreError,
+    StoreEvent, TaskStore, TenantLevels,
 };
 use crate::{KvAnswer, KvError, KvLimits, KvOperation, KvStore, KvUsage};
 
@@ -137,11 +137,11 @@ impl SharedState {
     /// Ends the attempts of dead hosts in a task, and requeues the callbacks that they had claimed.
     async fn take_over(&self, key: &TaskKey, task: &dyn TaskStore, rules: &Arc<Rules>, now: Timestamp) {
         let query =
-            ListQuery { status: Some(Status::Running), order: ListOrder::OldestFirst, ..ListQuery::of_task(key) };
+            ListQuery { statuses: vec![Status::Running], order: ListOrder::OldestFirst, ..ListQuery::of_task(key) };
         let mut query = Some(query);
         let mut lost = Vec::new();
         while let Some(mut next) = query.take() {
-            let Page { jobs, next: after } = super::works(self.store.list(&next).await);
+            let Page { jobs, next: after, .. } = super::works(self.store.list(&next).await);
             lost.extend(jobs.into_iter().map(|job| (job.id, job.run)));
             query = after.map(|after| {
                 next.after = Some(after);
@@ -322,6 +322,10 @@ impl Store for SharedStore {
 
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         self.state.store.list(query).await
+    }
+
+    async fn count(&self, query: &ListQuery) -> Result<CountedJobs, StoreError> {
+        self.state.store.count(query).await
     }
 
     fn set_keep_bytes(&self, most: u64) {

@@ -8,7 +8,8 @@ use saggar_tenant::Tenant;
 
 use super::{DeploymentStore, KvStore, Observer, TaskStore};
 use crate::{
-    AuditEntry, AuditLimits, AuditPage, AuditQuery, ListQuery, Page, RecordingLimits, Rules, StoreError, TenantLevels,
+    AuditEntry, AuditLimits, AuditPage, AuditQuery, CountedJobs, ListQuery, Page, RecordingLimits, Rules, StoreError,
+    TenantLevels,
 };
 
 /// Whether a store can perform steps now.
@@ -120,7 +121,22 @@ pub trait Store: KvStore + Send + Sync + 'static {
     /// Tests: `listing::pages_stay_consistent_when_jobs_change_between_them`,
     /// `listing::a_list_shows_the_state_of_jobs`, `listing::a_running_job_is_found_by_its_live_progress`,
     /// `listing::a_job_is_found_by_the_word_for_its_wait_or_its_cancellation`.
+    ///
+    /// Conditions of the [`JobFilter`](crate::JobFilter) are evaluated as it says. Jobs that it names, by ids or by a key, are
+    /// found by an index, and no others are examined. If it has conditions on arguments, a page examines at most
+    /// [`ListQuery::LOOKED_AT_BYTES`] of them and one job more.
+    ///
+    /// Tests: `filtering::jobs_are_filtered_by_what_they_are`, `filtering::jobs_are_filtered_by_how_they_failed`,
+    /// `filtering::jobs_are_filtered_by_their_last_attempt`, `filtering::jobs_are_filtered_by_their_arguments`,
+    /// `filtering::named_jobs_are_found_by_an_index`, `filtering::tasks_are_filtered_by_patterns`,
+    /// `filtering::a_list_ends_at_its_last_job`.
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError>;
+
+    /// Counts the jobs that [`list`](Self::list) would return from `query.after` on, as far as one step examines them; ignores
+    /// the limit of the page.
+    ///
+    /// Tests: `filtering::jobs_are_counted_as_they_are_listed`.
+    async fn count(&self, query: &ListQuery) -> Result<CountedJobs, StoreError>;
 
     /// Limits the total bytes of the jobs of all tasks, which are not limited without it. They are counted like those
     /// of a task ([`Counts::bytes`](crate::Counts::bytes)), including jobs of tasks that are not open. Room is made among the

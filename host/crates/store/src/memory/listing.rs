@@ -2,55 +2,72 @@
 //! lock.
 
 use std::collections::VecDeque;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use saggar_job::TaskKey;
 
 use super::MemoryTask;
 use super::task_state::ExaminedJob;
-use crate::{Cursor, ListOrder, ListQuery, Page};
+use crate::{CountedJobs, Cursor, ListOrder, ListQuery, ListedJob, Page};
 
 /// Jobs examined under one lock, if the list is of one task: some ten microseconds, or a hundred with texts.
 const BATCH: usize = 256;
 /// The same if there are several tasks, of which most will not be needed.
 const BATCH_OF_MANY: usize = 32;
 
+/// A task of a list.
+type Selected = (TaskKey, Arc<MemoryTask>);
+
 /// One task's part of a list.
 struct Source {
     task: TaskKey,
     state: Arc<MemoryTask>,
     examined: VecDeque<ExaminedJob>,
-    /// The insertion numbers not examined yet; `None` if all are.
-    remaining: Option<RangeInclusive<u64>>,
+    /// The first and the last insertion number not examined yet; `None` if all are.
+    remaining: Option<(u64, u64)>,
 }
 
 /// Returns a page of the jobs of `tasks`.
-pub(super) fn page(tasks: Vec<(TaskKey, Arc<MemoryTask>)>, query: &ListQuery) -> Page {
-    let most = if tasks.len() == 1 { BATCH } else { BATCH_OF_MANY };
-    let mut sources: Vec<Source> = tasks
-        .into_iter()
-        .map(|(task, state)| Source {
-            task,
-            state,
-            examined: VecDeque::new(),
-            remaining: numbers_after(query.order, query.after),
-        })
-        .collect();
+pub(super) fn page(tasks: Vec<Selected>, query: &ListQuery) -> Page {
     let (mut jobs, limit) = (Vec::new(), query.bounded_limit());
-    let mut last = None;
-    for _ in 0..ListQuery::LOOKED_AT {
-        let Some(ExaminedJob { number, job }) = next(&mut sources, query, most) else {
-            return Page { jobs, next: None };
+    let (next, looked_at) = look(tasks, query, |job| {
+        jobs.push(job);
+        jobs.len() >= limit
+    });
+    Page { jobs, next, looked_at }
+}
+
+/// Counts the jobs of `tasks` that match, as far as one step examines them.
+pub(super) fn count(tasks: Vec<Selected>, query: &ListQuery) -> CountedJobs {
+    let mut jobs = 0;
+    let (next, looked_at) = look(tasks, query, |_| {
+        jobs += 1;
+        false
+    });
+    CountedJobs { jobs, next, looked_at }
+}
+
+/// Examines jobs in the order of the list, and calls `visit` with those that match until it returns true or enough were
+/// examined. Returns where to continue, and how many were examined.
+fn look(tasks: Vec<Selected>, query: &ListQuery, mut visit: impl FnMut(ListedJob) -> bool) -> (Option<Cursor>, usize) {
+    let most = if tasks.len() == 1 { BATCH } else { BATCH_OF_MANY };
+    let source = |(task, state)| Source { task, state, examined: VecDeque::new(), remaining: query.numbers() };
+    let mut sources: Vec<Source> = tasks.into_iter().map(source).collect();
+    let (mut last, mut looked_at, mut bytes) = (None, 0, 0);
+    while looked_at < ListQuery::LOOKED_AT && bytes < ListQuery::LOOKED_AT_BYTES {
+        let Some(ExaminedJob { number, job, texts }) = next(&mut sources, query, most) else {
+            return (None, looked_at);
         };
-        last = Some(Cursor(number));
-        jobs.extend(job);
-        if jobs.len() >= limit {
+        (last, looked_at) = (Some(Cursor(number)), looked_at + 1);
+        bytes += texts.as_ref().map_or(0, |texts| texts.args.len());
+        // Not under the lock of the task, because texts may be long.
+        let matches =
+            |job: &ListedJob| texts.as_ref().is_none_or(|texts| query.filter.matches_texts(&job.task.task, texts));
+        if job.filter(matches).is_some_and(&mut visit) {
             break;
         }
     }
-    let next = next(&mut sources, query, most).and(last);
-    Page { jobs, next }
+    (next(&mut sources, query, most).and(last), looked_at)
 }
 
 /// Removes and returns the next examined job in the order of the list.
@@ -75,19 +92,12 @@ impl Source {
         if !self.examined.is_empty() {
             return;
         }
-        let Some(remaining) = self.remaining.take() else { return };
-        self.examined = self.state.state.lock().examine(&self.task, query, remaining, most).into();
-        if self.examined.len() >= most {
-            self.remaining = numbers_after(query.order, self.examined.back().map(|job| Cursor(job.number)));
-        }
-    }
-}
-
-/// Returns the insertion numbers that follow `after` in the order of a list; `None` if there are none.
-fn numbers_after(order: ListOrder, after: Option<Cursor>) -> Option<RangeInclusive<u64>> {
-    match (order, after) {
-        (_, None) => Some(0..=u64::MAX),
-        (ListOrder::NewestFirst, Some(Cursor(number))) => Some(0..=number.checked_sub(1)?),
-        (ListOrder::OldestFirst, Some(Cursor(number))) => Some(number.checked_add(1)?..=u64::MAX),
+        let Some((from, to)) = self.remaining.take() else { return };
+        self.examined = self.state.state.lock().examine(&self.task, query, from..=to, most).into();
+        let last = self.examined.back().filter(|_| self.examined.len() >= most).map(|job| job.number);
+        self.remaining = last.and_then(|last| match query.order {
+            ListOrder::NewestFirst => Some((from, last.checked_sub(1)?)),
+            ListOrder::OldestFirst => Some((last.checked_add(1)?, to)),
+        });
     }
 }

@@ -9,8 +9,8 @@ use super::ready_queue::{ClaimedFrom, Position};
 use super::status_index::Slot;
 use crate::step::PendingCallbacks;
 use crate::{
-    Attempts, CallbackKind, CallbackNumber, History, Job, JobCallback, JobLog, Lane, ListedJob, LogLine, Origin,
-    Progress, kept_bytes,
+    Attempts, CallbackKind, CallbackNumber, Candidate, EndedAttempt, History, Job, JobCallback, JobLog, JobTexts, Lane,
+    ListQuery, ListedJob, LogLine, Origin, Progress, kept_bytes,
 };
 
 pub(super) struct Record {
@@ -112,6 +112,32 @@ impl Record {
         }
         callbacks.sort_by_key(|callback| callback.lane);
         callbacks
+    }
+
+    /// Returns whether a list of `query` has the job, apart from conditions on its texts.
+    pub(super) fn matches(&self, task: &TaskKey, id: JobId, query: &ListQuery) -> bool {
+        let candidate = Candidate {
+            task: &task.task,
+            id,
+            priority: self.priority,
+            life: &self.life,
+            key: self.labels.as_ref().and_then(|labels| labels.key.as_deref()),
+            parent: self.origin.as_ref().and_then(|origin| origin.parent.as_ref()),
+        };
+        query.matches(task, id, self.added_at, &self.life, self.progress.as_deref())
+            && query.filter.matches(&candidate)
+            && (!query.filter.needs_attempt()
+                || query.filter.matches_attempt(self.attempts.last().as_ref().map(EndedAttempt::of)))
+    }
+
+    /// Returns the texts that a filter may need.
+    pub(super) fn texts(&self, with_args: bool) -> JobTexts {
+        let problem = match &self.life.state {
+            State::Waiting { problem, .. } => problem.clone(),
+            State::Failure { problem, .. } => Some(problem.clone()),
+            State::Running { .. } | State::Success { .. } => None,
+        };
+        JobTexts { args: if with_args { Arc::clone(&self.args) } else { Arc::default() }, problem }
     }
 
     pub(super) fn listed(&self, task: &TaskKey, id: JobId) -> ListedJob {

@@ -118,6 +118,12 @@ impl StatusIndex {
         }
     }
 
+    /// Returns the job in a slot.
+    pub(super) fn entry(&self, slot: Slot) -> Option<IndexEntry> {
+        let chunk = self.chunks.get(usize::try_from((slot.0 / CHUNK as u64).checked_sub(self.first_chunk)?).ok()?)?;
+        chunk.body.as_ref()?.entries.get((slot.0 % CHUNK as u64) as usize).copied()
+    }
+
     /// Calls `visit` with one job after the other, until it returns false.
     pub(super) fn walk(&self, walk: &Walk<'_>, mut visit: impl FnMut(IndexEntry) -> bool) {
         let end = self.chunks.partition_point(|chunk| chunk.first_number <= *walk.numbers.end());

@@ -112,6 +112,12 @@ impl Attempts {
         first + later.map(|record| kept_bytes::of_record(record.problem.as_deref())).sum::<u64>()
     }
 
+    /// Returns the record of the last attempt that has ended.
+    pub fn last(&self) -> Option<AttemptRecord> {
+        let later = self.later.as_ref().and_then(|later| later.last().cloned());
+        later.or_else(|| self.first.as_ref().map(Packed::record))
+    }
+
     /// Returns the stored records, oldest first.
     pub fn records(&self) -> Vec<AttemptRecord> {
         let later = self.later.iter().flat_map(|later| later.iter().cloned());

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use saggar_job::{FailureKind, JobId, Life, Problem, Run, State, Status, TaskKey, Timestamp, Waiting};
 
 use super::Progress;
+use super::filter::JobFilter;
 
 /// A query for jobs. A job is listed if it meets all conditions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +18,10 @@ pub struct ListQuery {
     pub tenant: Arc<str>,
     /// Their task, in lower case; `None` for all tasks of the tenant.
     pub task: Option<Arc<str>>,
-    /// Their status; `None` for any.
-    pub status: Option<Status>,
+    /// One of these statuses; any if there are none.
+    pub statuses: Vec<Status>,
+    /// Further conditions.
+    pub filter: JobFilter,
     /// Added at this time or later.
     pub added_from: Option<Timestamp>,
     /// Added before this time.
@@ -35,6 +38,10 @@ pub struct ListQuery {
     pub order: ListOrder,
     /// Only jobs that follow this one in that order.
     pub after: Option<Cursor>,
+    /// Only jobs up to this one in the order of adding: none that were added later.
+    pub until: Option<Cursor>,
+    /// Whether the list shows the beginning of each job's arguments.
+    pub with_args: bool,
     /// The most jobs of a page; 0 is taken as 1, and more than [`PAGE`](Self::PAGE) as `PAGE`.
     pub limit: usize,
 }
@@ -55,6 +62,10 @@ impl ListQuery {
     /// The most jobs that a store examines for a page: what is read in a few milliseconds. Jobs that an index (of the
     /// task, of the status) excludes are not examined.
     pub const LOOKED_AT: usize = 10_000;
+    /// The most bytes of arguments that a store examines for a page, and a little more: some ten milliseconds.
+    pub const LOOKED_AT_BYTES: usize = 8 << 20;
+    /// The most bytes of arguments that a list shows of a job.
+    pub const SHOWN_ARGS: usize = 512;
 
     /// Returns a query for the newest jobs of a task.
     pub fn of_task(task: &TaskKey) -> Self {
@@ -66,7 +77,8 @@ impl ListQuery {
         Self {
             tenant: tenant.into(),
             task: None,
-            status: None,
+            statuses: Vec::new(),
+            filter: JobFilter::default(),
             added_from: None,
             added_before: None,
             text: None,
@@ -74,6 +86,8 @@ impl ListQuery {
             live: Arc::default(),
             order: ListOrder::default(),
             after: None,
+            until: None,
+            with_args: false,
             limit: 100,
         }
     }
@@ -81,6 +95,34 @@ impl ListQuery {
     /// Returns the [`limit`](Self::limit) within its bounds.
     pub fn bounded_limit(&self) -> usize {
         self.limit.clamp(1, Self::PAGE)
+    }
+
+    /// Returns whether jobs of this task can be listed.
+    pub fn selects(&self, task: &TaskKey) -> bool {
+        task.tenant == self.tenant
+            && self.task.as_ref().is_none_or(|only| *only == task.task)
+            && self.filter.selects(&task.task)
+    }
+
+    /// Returns whether jobs with this status can be listed.
+    pub fn has_status(&self, status: Status) -> bool {
+        self.statuses.is_empty() || self.statuses.contains(&status)
+    }
+
+    /// Returns the numbers of the jobs that the list goes through, first and last; `None` if there are none.
+    pub fn numbers(&self) -> Option<(u64, u64)> {
+        let until = self.until.map_or(u64::MAX, |Cursor(until)| until);
+        let (from, to) = match (self.order, self.after) {
+            (_, None) => (0, until),
+            (ListOrder::NewestFirst, Some(Cursor(number))) => (0, number.checked_sub(1)?.min(until)),
+            (ListOrder::OldestFirst, Some(Cursor(number))) => (number.checked_add(1)?, until),
+        };
+        (from <= to).then_some((from, to))
+    }
+
+    /// Returns the beginning of arguments, as a list shows it.
+    pub fn shown_args(args: &str) -> Arc<str> {
+        args[..args.floor_char_boundary(Self::SHOWN_ARGS)].into()
     }
 
     /// Returns whether a job of `task` matches the times and the text. `progress` is the stored one.
@@ -154,6 +196,19 @@ pub struct Page {
     pub jobs: Vec<ListedJob>,
     /// Where to continue; `None` if nothing follows.
     pub next: Option<Cursor>,
+    /// How many jobs were examined.
+    pub looked_at: usize,
+}
+
+/// How many of the jobs match that were examined in one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CountedJobs {
+    /// Jobs that match.
+    pub jobs: usize,
+    /// Where to continue; `None` if nothing follows.
+    pub next: Option<Cursor>,
+    /// How many jobs were examined.
+    pub looked_at: usize,
 }
 
 /// A job as a list shows it: without arguments and response, which may be large.
@@ -189,6 +244,10 @@ pub struct ListedJob {
     pub reason: Option<FailureKind>,
     /// Why it failed, or why its last attempt did while it waits for the next one; without details.
     pub problem: Option<Problem>,
+    /// Its position in the order of adding.
+    pub cursor: Cursor,
+    /// The beginning of its arguments, if the query asks for it.
+    pub args: Option<Arc<str>>,
 }
 
 impl ListedJob {
@@ -200,7 +259,7 @@ impl ListedJob {
         self.run_at.map(|run_at| Waiting::at(now, run_at, self.on_hold, self.attempt))
     }
 
-    /// Returns what a list shows of a job of `task` with this life.
+    /// Returns what a list shows of a job of `task` with this life. The store sets its position.
     pub fn new(task: TaskKey, id: JobId, life: &Life, priority: i16, added_at: Timestamp, progress: Progress) -> Self {
         let mut job = Self {
             task,
@@ -218,6 +277,8 @@ impl ListedJob {
             progress,
             reason: None,
             problem: None,
+            cursor: Cursor(0),
+            args: None,
         };
         let without_details = |problem: &Problem| Some(Problem::new(&*problem.code, &*problem.message));
         match &life.state {
@@ -247,6 +308,32 @@ mod tests {
         for text in ["", "c", "7", "cg", "c+7", "c07", "cA", "c1ffffffffffffffff", "é"] {
             assert_eq!(text.parse::<Cursor>(), Err(BadCursor), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_query_goes_through_the_jobs_between_its_cursors() {
+        let numbers = |order, after: Option<u64>, until: Option<u64>| {
+            let (after, until) = (after.map(Cursor), until.map(Cursor));
+            ListQuery { order, after, until, ..ListQuery::of_tenant("default") }.numbers()
+        };
+        let (newest, oldest) = (ListOrder::NewestFirst, ListOrder::OldestFirst);
+        assert_eq!(numbers(newest, None, None), Some((0, u64::MAX)));
+        assert_eq!(
+            (numbers(newest, Some(7), None), numbers(oldest, Some(7), None)),
+            (Some((0, 6)), Some((8, u64::MAX)))
+        );
+        assert_eq!(
+            (numbers(newest, Some(7), Some(3)), numbers(newest, Some(3), Some(7))),
+            (Some((0, 3)), Some((0, 2)))
+        );
+        assert_eq!((numbers(oldest, Some(3), Some(7)), numbers(oldest, Some(7), Some(7))), (Some((4, 7)), None));
+        assert_eq!((numbers(newest, Some(0), None), numbers(oldest, Some(u64::MAX), None)), (None, None));
+    }
+
+    #[test]
+    fn arguments_are_cut_at_a_character() {
+        assert_eq!(&*ListQuery::shown_args("[1]"), "[1]");
+        assert_eq!(ListQuery::shown_args(&format!("[{}", "é".repeat(1_000))).len(), 511);
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, Run, Status, TaskKey, Timestamp};
 
-use super::super::status_index::Walk;
+use super::super::record::Record;
+use super::super::status_index::{IndexEntry, Walk};
 use super::TaskState;
-use crate::{Counts, Hint, History, Job, ListOrder, ListQuery, ListedJob, LogLine};
+use crate::{Counts, Cursor, Hint, History, Job, JobTexts, ListOrder, ListQuery, ListedJob, LogLine};
 
 /// A job that was examined for a list.
 pub(in super::super) struct ExaminedJob {
@@ -15,6 +16,8 @@ pub(in super::super) struct ExaminedJob {
     pub(in super::super) number: u64,
     /// What the list shows of it, if it matches.
     pub(in super::super) job: Option<ListedJob>,
+    /// Texts that have to match as well.
+    pub(in super::super) texts: Option<JobTexts>,
 }
 
 impl TaskState {
@@ -42,7 +45,7 @@ impl TaskState {
         self.recordings.put(id, run, bytes)
     }
 
-    /// Examines up to `most` jobs whose insertion numbers are in `numbers` and that have the status of `query`, in its
+    /// Examines up to `most` jobs whose insertion numbers are in `numbers` and that have a status of `query`, in its
     /// order.
     pub(in super::super) fn examine(
         &self,
@@ -51,23 +54,65 @@ impl TaskState {
         numbers: RangeInclusive<u64>,
         most: usize,
     ) -> Vec<ExaminedJob> {
+        if let Some(entries) = self.named(task, query) {
+            return self.examine_named(task, query, &numbers, entries, most);
+        }
         let added_last = query.added_before.map_or(u64::MAX, |before| before.0.saturating_sub(1));
         let walk = Walk {
-            statuses: query.status.as_ref().map_or(&Status::ALL, std::slice::from_ref),
+            statuses: if query.statuses.is_empty() { &Status::ALL } else { &query.statuses },
             numbers,
             added: query.added_from.unwrap_or_default()..=Timestamp(added_last),
             newest_first: query.order == ListOrder::NewestFirst,
         };
         let mut examined = Vec::new();
         self.status_index.walk(&walk, |entry| {
-            let record = self.records.get(&entry.id).filter(|record| {
-                query.matches(task, entry.id, record.added_at, &record.life, record.progress.as_deref())
-            });
-            examined
-                .push(ExaminedJob { number: entry.number, job: record.map(|record| record.listed(task, entry.id)) });
+            examined.push(self.examine_one(task, query, entry));
             examined.len() < most
         });
         examined
+    }
+
+    /// Returns the only jobs of the task that `query` names, by their ids or their key; `None` if it names none.
+    fn named(&self, task: &TaskKey, query: &ListQuery) -> Option<Vec<IndexEntry>> {
+        let ids = match &query.filter.key {
+            Some(key) => self.names.by_key(key).into_iter().collect(),
+            None => query.filter.ids_of(&task.task)?,
+        };
+        let entry = |id: &JobId| self.status_index.entry(self.records.get(id)?.slot);
+        Some(ids.iter().filter_map(entry).collect())
+    }
+
+    /// Examines up to `most` jobs of `entries` as [`examine`](Self::examine) does.
+    fn examine_named(
+        &self,
+        task: &TaskKey,
+        query: &ListQuery,
+        numbers: &RangeInclusive<u64>,
+        mut entries: Vec<IndexEntry>,
+        most: usize,
+    ) -> Vec<ExaminedJob> {
+        let has_status =
+            |id: &JobId| self.records.get(id).is_some_and(|record| query.has_status(record.life.state.status()));
+        entries.retain(|entry| numbers.contains(&entry.number) && has_status(&entry.id));
+        entries.sort_unstable_by_key(|entry| entry.number);
+        entries.dedup();
+        if query.order == ListOrder::NewestFirst {
+            entries.reverse();
+        }
+        entries.into_iter().take(most).map(|entry| self.examine_one(task, query, entry)).collect()
+    }
+
+    fn examine_one(&self, task: &TaskKey, query: &ListQuery, entry: IndexEntry) -> ExaminedJob {
+        let record = self.records.get(&entry.id).map(|record| &**record);
+        let record = record.filter(|record| record.matches(task, entry.id, query));
+        let listed = |record: &Record| {
+            let mut job = record.listed(task, entry.id);
+            job.cursor = Cursor(entry.number);
+            job.args = query.with_args.then(|| ListQuery::shown_args(&record.args));
+            job
+        };
+        let texts = record.filter(|_| query.filter.needs_texts()).map(|record| record.texts(query.filter.needs_args()));
+        ExaminedJob { number: entry.number, job: record.map(listed), texts }
     }
 
     pub(in super::super) fn counts(&self) -> Counts {
