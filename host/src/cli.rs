@@ -2,6 +2,7 @@
 
 pub(crate) mod author;
 pub(crate) mod client;
+pub(crate) mod conditions;
 pub(crate) mod deploy;
 pub(crate) mod observe;
 pub(crate) mod replay;

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use saggar_wire as wire;
 
+use super::conditions::Conditions;
 use super::deploy::{DeploymentsArgs, Rollback};
 use super::observe::Pulse;
 use super::replay::Capture;
@@ -197,6 +198,13 @@ pub(crate) struct List {
     /// Only jobs with this text in their progress, problem or reason, or in what they wait for
     #[arg(long)]
     pub(crate) text: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) matching: Conditions,
+
+    /// Prints how many jobs match, and lists none
+    #[arg(long, conflicts_with_all = ["limit", "after", "all"])]
+    pub(crate) count: bool,
 
     /// Sort order
     #[arg(long, default_value = "newest")]

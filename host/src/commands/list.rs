@@ -3,9 +3,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use saggar::Timestamp;
-use saggar_client::JsonBody;
+use saggar_client::{Client, JsonBody};
 use saggar_job::{Clock, SystemClock};
-use saggar_wire::{Jobs, ListQuery, ListedJob, Order, Status, Waiting};
+use saggar_wire::{CommaList, JobCount, Jobs, ListQuery, ListedJob, Order, Status, Waiting};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -28,7 +28,10 @@ const COLUMNS: &[Column] = &[
 
 pub(crate) async fn run(args: List) -> anyhow::Result<u8> {
     let client = client::connect(&args.host)?;
-    let mut query = query(&args);
+    let mut query = query(&args)?;
+    if args.count {
+        return count(&client, &args, query).await;
+    }
     let (mut left, mut has_header) = (if args.all { usize::MAX } else { usize::from(args.limit) }, false);
     loop {
         query.limit = Some(left.min(PAGE));
@@ -56,24 +59,42 @@ pub(crate) async fn run(args: List) -> anyhow::Result<u8> {
     }
 }
 
-fn query(args: &List) -> ListQuery {
-    ListQuery {
-        status: args.status.map(|status| match status {
-            StatusArg::Waiting => Status::Waiting,
-            StatusArg::Running => Status::Running,
-            StatusArg::Success => Status::Success,
-            StatusArg::Failure => Status::Failure,
-        }),
-        added_from: args.since.as_deref().map(|text| absolute_time(text, SystemClock.now())),
-        added_before: args.until.as_deref().map(|text| absolute_time(text, SystemClock.now())),
-        text: args.text.clone(),
+fn query(args: &List) -> anyhow::Result<ListQuery> {
+    let conditions = args.matching.query()?;
+    let status = args.status.map(|status| match status {
+        StatusArg::Waiting => Status::Waiting,
+        StatusArg::Running => Status::Running,
+        StatusArg::Success => Status::Success,
+        StatusArg::Failure => Status::Failure,
+    });
+    let time = |text: &Option<String>| text.as_deref().map(|text| absolute_time(text, SystemClock.now()));
+    Ok(ListQuery {
+        status: status.map(|status| CommaList(vec![status])).or(conditions.status),
+        added_from: time(&args.since).or(conditions.added_from),
+        added_before: time(&args.until).or(conditions.added_before),
+        text: args.text.clone().or(conditions.text),
         order: Some(match args.order {
             OrderArg::Newest => Order::Newest,
             OrderArg::Oldest => Order::Oldest,
         }),
         after: args.after.clone(),
-        limit: None,
+        ..conditions
+    })
+}
+
+/// Prints how many jobs match.
+async fn count(client: &Client, args: &List, query: ListQuery) -> anyhow::Result<u8> {
+    // The count is of all tasks, so the task is one of the conditions.
+    let task = args.task.clone().map(|task| CommaList(vec![task])).or(query.task);
+    let answer = client.count(&ListQuery { task, order: None, ..query }).await?;
+    if args.host.json {
+        return output::json(answer.text()).map(|_| 0);
     }
+    let JobCount { count, exact, looked_at } = answer.parse()?;
+    if !exact {
+        say!("(only the first {looked_at} jobs were looked at)");
+    }
+    output::line(&count.to_string()).map(|_| 0)
 }
 
 /// Converts a duration such as `2h` to the time that long ago; returns any other text unchanged, for the host to parse.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use saggar_client::{Client, ClientError, EventStream, JsonBody, ServerEvent, StreamItem};
-use saggar_wire::{ListQuery, ListedJob, Order, Status, Tasks};
+use saggar_wire::{CommaList, ListQuery, ListedJob, Order, Status, Tasks};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -137,7 +137,7 @@ async fn draw(client: &Client, task: Option<&str>, mut events: EventStream) -> a
 /// Returns all running jobs.
 async fn running(client: &Client, task: Option<&str>) -> Result<Vec<ListedJob>, ClientError> {
     let mut query = ListQuery {
-        status: Some(Status::Running),
+        status: Some(CommaList(vec![Status::Running])),
         order: Some(Order::Oldest),
         limit: Some(PAGE),
         ..ListQuery::default()

@@ -101,6 +101,52 @@ async fn lists_are_filtered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn jobs_are_found_by_what_they_are_and_how_they_failed() {
+    let server = serve();
+    let jobs = json!([
+        { "args": [{ "order": 4711 }], "key": "order-4711", "priority": 5 },
+        { "args": [{ "order": 4712 }] },
+    ]);
+    let added = server.post("/v1/tasks/keys/jobs/batch", &json!({ "jobs": jobs })).await.body;
+    let [order, other] = [0, 1].map(|at| added["ids"][at].as_u64().expect("an id"));
+    let failed = server.add("failing", &json!({ "args": ["reject", 9, 0] })).await;
+    for (task, id) in [("keys", order), ("keys", other), ("failing", failed)] {
+        server.ended(task, id).await;
+    }
+    let digest =
+        server.get(&format!("/v1/tasks/keys/jobs/{order}/attempts")).await.body["attempts"][0]["cost"]["digest"]
+            .as_str()
+            .expect("a digest")
+            .to_owned();
+    let list = async |query: &str| {
+        let page = server.get(&format!("/v1/jobs?{query}")).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        let counted = server.get(&format!("/v1/jobs/count?{query}")).await;
+        let found = ids(&page.body);
+        assert_eq!((&counted.body["count"], &counted.body["exact"]), (&json!(found.len()), &json!(true)), "{query}");
+        found
+    };
+    let keys = vec![other, order];
+    assert_eq!(list("task=KEYS").await, keys);
+    assert_eq!(list("task=ke*&status=SUCCESS,WAITING").await, keys);
+    assert_eq!(list("task=key,progress").await, [0; 0]);
+    assert_eq!(list("key=order-4711").await, [order]);
+    assert_eq!(list(&format!("ids=keys:{order},failing:{failed}&order=oldest")).await, [order, failed]);
+    assert_eq!(list("min_priority=1").await, [order]);
+    assert_eq!(list("reason=rejected,trap").await, [failed]);
+    assert_eq!(list("code=not-yet").await, [failed]);
+    assert_eq!(list("code=not").await, [0; 0]);
+    assert_eq!(list("args={%22/0/order%22:4712}").await, [other]);
+    assert_eq!(list("args_text=471").await, keys);
+    assert_eq!(list(&format!("digest={}", &digest[..8])).await, keys);
+    assert_eq!(list("max_took_ms=60000&min_attempt=1").await.len(), 3);
+    assert_eq!(list("ended_before=1970-01-02T00:00:00Z").await, [0; 0]);
+    let page = server.get("/v1/jobs?fields=args&key=order-4711").await.body;
+    assert_eq!((&page["jobs"][0]["args"], &page["looked_at"]), (&json!("[{\"order\":4711}]"), &json!(1)));
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_shows_why_a_job_waits() {
     let server = serve();
     server.close_gate("gated").await;
@@ -144,6 +190,17 @@ async fn invalid_queries_are_refused() {
         "limit=ten",
         "limit=1&limit=1",
         "status=waiting",
+        "status=WAITING,",
+        "reason=odd",
+        "ids=keys",
+        "ids=keys:0",
+        "parent=keys:x",
+        "group=g1",
+        "digest=G",
+        "min_priority=40000",
+        "args=[]",
+        "args={\"0\":1}",
+        "fields=all",
         "status=",
         "order=random",
         "after=1",

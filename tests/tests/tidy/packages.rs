@@ -56,7 +56,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
         ],
     ),
     ("saggar-wire", &[]),
-    ("saggar-api", &["saggar-definition", "saggar-job", "saggar-queue", "saggar-tenant", "saggar-wire"]),
+    ("saggar-api", &["saggar-definition", "saggar-job", "saggar-json", "saggar-queue", "saggar-tenant", "saggar-wire"]),
     ("saggar-client", &["saggar-wire"]),
     // It checks the script runner as bare wasmtime runs it.
     ("saggar-script-runner-harness", &[]),

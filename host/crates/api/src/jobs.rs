@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use saggar_definition::Task;
 use saggar_job::{JobId, Timestamp};
 use saggar_queue::{
-    Added, Change, Counts, DeploymentPage, EventId, Followed, Job, ListQuery, NewJob, Page, Rates, StoreError,
-    TaskQueue,
+    Added, Change, CountedJobs, Counts, DeploymentPage, EventId, Followed, Job, ListQuery, NewJob, Page, Rates,
+    StoreError, TaskQueue,
 };
 use saggar_tenant::Tenant;
 use saggar_wire::{self as wire, Code};
@@ -42,6 +42,10 @@ pub trait Jobs: Send + Sync + 'static {
     /// Returns a page of jobs. The implementation sets the query's tenant; its task, if any, is the id of a queue's
     /// key.
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError>;
+
+    /// Counts the jobs that [`list`](Self::list) would return on all pages, as far as it looks at them
+    /// ([`Queue::count`](saggar_queue::Queue::count)).
+    async fn count(&self, query: ListQuery) -> Result<CountedJobs, StoreError>;
 
     /// Follows events from now on, or after the event with the id `after`. Looks up neither the task nor the job.
     fn follow(&self, scope: EventScope<'_>, after: Option<EventId>) -> Followed;

@@ -28,6 +28,7 @@ mod access;
 mod address;
 mod body;
 mod headers;
+mod job_filter;
 mod parameters;
 mod place;
 

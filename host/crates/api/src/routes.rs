@@ -28,6 +28,7 @@ pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
         .routes(routes!(adding::add_job, listing::list_jobs_of_task))
         .routes(routes!(adding::add_batch))
         .routes(routes!(listing::list_jobs))
+        .routes(routes!(listing::count_jobs))
         .routes(routes!(job::get_job, job::delete_job))
         .routes(routes!(job::cancel_job))
         .routes(routes!(job::retry_job))

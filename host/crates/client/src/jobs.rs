@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Url;
-use saggar_wire::{Attempts, Job, Jobs, ListQuery, Logs, Records, RecordsQuery, Status};
+use saggar_wire::{Attempts, Job, JobCount, Jobs, ListQuery, Logs, Records, RecordsQuery, Status};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -54,6 +54,12 @@ impl Client {
             Some(task) => self.host_url.join(&["v1", "tasks", task, "jobs"])?,
             None => self.host_url.join(&["v1", "jobs"])?,
         };
+        self.with_retries(async || self.send_json(self.http.get(url.clone()).query(query)).await).await
+    }
+
+    /// Counts the jobs that a list would have, as far as the host looks at them.
+    pub async fn count(&self, query: &ListQuery) -> Result<JsonBody<JobCount>, ClientError> {
+        let url = self.host_url.join(&["v1", "jobs", "count"])?;
         self.with_retries(async || self.send_json(self.http.get(url.clone()).query(query)).await).await
     }
 

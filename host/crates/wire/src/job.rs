@@ -220,6 +220,9 @@ pub struct ListedJob {
     pub ended_at: Option<String>,
     /// As for a job.
     pub priority: i16,
+    /// The beginning of its arguments as text, up to 512 bytes; absent unless the list was asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<String>,
 }
 
 /// A page of a list.
@@ -229,4 +232,7 @@ pub struct Jobs {
     pub jobs: Vec<ListedJob>,
     /// The `after` of the next page; null if there are no more.
     pub next: Option<String>,
+    /// How many jobs were looked at for it; those that an index excludes are not.
+    #[serde(default)]
+    pub looked_at: u64,
 }

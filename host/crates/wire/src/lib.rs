@@ -6,6 +6,7 @@ mod add;
 mod attempt;
 mod audit;
 mod code;
+mod comma_list;
 mod deployment;
 mod event;
 mod job;
@@ -24,13 +25,14 @@ pub use add::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, MAX_BATCH, Unique
 pub use attempt::{Attempt, Attempts, Cost};
 pub use audit::{Audit, AuditEntry, AuditPageQuery};
 pub use code::Code;
+pub use comma_list::CommaList;
 pub use deployment::{DeployedCode, Deployment, DeploymentCause, Deployments, DeploymentsQuery, RollbackQuery};
 pub use event::{EventGap, JobEvent, JobEventKind, LogEnd, Reached};
 pub use job::{
     Callback, CallbackEvent, CallbackState, FailureKind, FailureProblem, Job, Jobs, ListedJob, Order, ParentJob,
     Status, Waiting,
 };
-pub use list::ListQuery;
+pub use list::{JobCount, JobFilter, ListField, ListQuery};
 pub use log::{Level, LogLine, Logs, Source};
 pub use object::Object;
 pub use problem::Problem;

@@ -2,13 +2,14 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use saggar_job::{Status, TaskKey, Timestamp};
-use saggar_queue::{Cursor, ListOrder, ListQuery, ListedJob, Page};
+use saggar_job::Timestamp;
+use saggar_queue::{CountedJobs, Cursor, ListOrder, ListQuery, ListedJob, Page};
 use saggar_wire as wire;
 
 use crate::access::{Allowed, Read};
 use crate::address::TaskAddress;
-use crate::answer::Answer;
+use crate::answer::{Answer, Answered};
+use crate::job_filter;
 use crate::parameters::{Parameters, invalid};
 use crate::problem::Refusal;
 use crate::refusals::{ACCESS, ANSWER, QUERY, STORE, TASK, refusals};
@@ -17,11 +18,13 @@ use crate::rfc3339;
 use crate::service::Service;
 use crate::show;
 
-/// Maximum bytes of a listed job while the answer is built: messages of 4 KiB and 1 KiB, twice, and the rest.
-const LISTED_JOB: usize = 11 << 10;
+/// Maximum bytes of a listed job while the answer is built: messages of 4 KiB and 1 KiB and the beginning of its arguments, twice,
+/// and the rest.
+pub(super) const LISTED_JOB: usize = 13 << 10;
 
 refusals! {
     ListRefusals [ACCESS, QUERY, STORE, ANSWER];
+    CountRefusals [ACCESS, QUERY, STORE, ANSWER];
     ListOfTaskRefusals [ACCESS, QUERY, TASK, STORE, ANSWER];
 }
 
@@ -37,7 +40,7 @@ pub(super) async fn list_jobs_of_task(
     TaskAddress(task): TaskAddress,
     Parameters(parameters): Parameters<wire::ListQuery>,
 ) -> Result<Response, Refusal> {
-    let query = query(parameters)?;
+    let query = query(&parameters)?;
     let task = access.jobs.queue(&task)?.key().task.clone();
     let query = ListQuery { task: Some(task), ..query };
     let room = service.responses().room_to_read(access.charged(), query.limit * LISTED_JOB).await?;
@@ -55,31 +58,39 @@ pub(super) async fn list_jobs(
     access: Allowed<Read>,
     Parameters(parameters): Parameters<wire::ListQuery>,
 ) -> Result<Response, Refusal> {
-    let query = query(parameters)?;
+    let query = query(&parameters)?;
     let room = service.responses().room_to_read(access.charged(), query.limit * LISTED_JOB).await?;
     let page = access.jobs.list(query).await?;
     Ok(with_room(Answer::ok(shown(page, access.jobs.now())), room))
 }
 
+/// Counts jobs of all tasks that a list would have.
+///
+/// Looks at no more than 100,000 jobs or a few more, and at fewer if it has to look into arguments; `exact` is false if there
+/// are others. `order` and `limit` have no effect.
+#[utoipa::path(
+    get, path = "/v1/jobs/count", tag = "jobs", params(wire::ListQuery),
+    responses((status = 200, description = "The count", body = wire::JobCount), CountRefusals)
+)]
+pub(super) async fn count_jobs(
+    access: Allowed<Read>,
+    Parameters(parameters): Parameters<wire::ListQuery>,
+) -> Answered<wire::JobCount> {
+    let CountedJobs { jobs, next, looked_at } = access.jobs.count(query(&parameters)?).await?;
+    Ok(Answer::ok(wire::JobCount { count: jobs as u64, exact: next.is_none(), looked_at: looked_at as u64 }))
+}
+
 /// Converts the query. The host sets its tenant, and the route its task.
-fn query(parameters: wire::ListQuery) -> Result<ListQuery, Refusal> {
-    let time = |name: &str, text: Option<String>| {
-        let read = text.as_deref().map(rfc3339::read).transpose();
-        read.map_err(|why| invalid(format!("`{name}`: {why}")))
-    };
+fn query(parameters: &wire::ListQuery) -> Result<ListQuery, Refusal> {
+    let filter = parameters.filter().map_err(|error| invalid(format!("`args` is a JSON object: {error}")))?;
+    let mut query = job_filter::query(filter).map_err(invalid)?;
     let cursor = parameters.after.as_deref().map(str::parse::<Cursor>).transpose();
-    let mut query = ListQuery {
-        statuses: parameters.status.map(domain_status).into_iter().collect(),
-        added_from: time("added_from", parameters.added_from)?,
-        added_before: time("added_before", parameters.added_before)?,
-        text: parameters.text.map(Into::into),
-        order: match parameters.order {
-            Some(wire::Order::Oldest) => ListOrder::OldestFirst,
-            Some(wire::Order::Newest) | None => ListOrder::NewestFirst,
-        },
-        after: cursor.map_err(|error| invalid(format!("`after`: {error}")))?,
-        ..ListQuery::of_tenant(TaskKey::DEFAULT_TENANT)
+    query.after = cursor.map_err(|error| invalid(format!("`after`: {error}")))?;
+    query.order = match parameters.order {
+        Some(wire::Order::Oldest) => ListOrder::OldestFirst,
+        Some(wire::Order::Newest) | None => ListOrder::NewestFirst,
     };
+    query.with_args = parameters.fields.as_ref().is_some_and(|fields| fields.0.contains(&wire::ListField::Args));
     if let Some(limit) = parameters.limit {
         if !(1..=ListQuery::PAGE).contains(&limit) {
             return Err(invalid(format!("`limit` is from 1 to {}", ListQuery::PAGE)));
@@ -92,10 +103,10 @@ fn query(parameters: wire::ListQuery) -> Result<ListQuery, Refusal> {
 /// Converts a page of jobs as they are at `now`.
 fn shown(page: Page, now: Timestamp) -> wire::Jobs {
     let jobs = page.jobs.into_iter().map(|job| listed(job, now)).collect();
-    wire::Jobs { jobs, next: page.next.map(|cursor| cursor.to_string()) }
+    wire::Jobs { jobs, next: page.next.map(|cursor| cursor.to_string()), looked_at: page.looked_at as u64 }
 }
 
-fn listed(job: ListedJob, now: Timestamp) -> wire::ListedJob {
+pub(super) fn listed(job: ListedJob, now: Timestamp) -> wire::ListedJob {
     wire::ListedJob {
         id: job.id.0,
         task: job.task.task.to_string(),
@@ -113,15 +124,6 @@ fn listed(job: ListedJob, now: Timestamp) -> wire::ListedJob {
         current: job.progress.current,
         total: job.progress.total,
         message: job.progress.message,
-    }
-}
-
-/// Converts the status that a client filters by.
-fn domain_status(status: wire::Status) -> Status {
-    match status {
-        wire::Status::Waiting => Status::Waiting,
-        wire::Status::Running => Status::Running,
-        wire::Status::Success => Status::Success,
-        wire::Status::Failure => Status::Failure,
+        args: job.args.as_deref().map(str::to_owned),
     }
 }
