@@ -35,6 +35,7 @@ mod output;
 mod add;
 mod audit;
 mod bulk_add;
+mod bulk_change;
 mod capture;
 mod change;
 mod get;

@@ -7,8 +7,8 @@ use saggar_api::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, Refusal, Se
 use saggar_definition::Task;
 use saggar_job::{JobId, JobKey, TaskKey, Timestamp};
 use saggar_queue::{
-    Added, Change, CountedJobs, DeploymentPage, EventFilter, EventId, Followed, ListQuery, NewJob, Page, StoreError,
-    TaskQueue,
+    Added, Change, CountedJobs, Cursor, DeploymentPage, EventFilter, EventId, Followed, ListQuery, NewJob, Page,
+    StoreError, TaskQueue,
 };
 use saggar_tenant::Tenant;
 use saggar_wire::{self as wire, Code};
@@ -94,6 +94,10 @@ impl Jobs for HostJobs {
 
     async fn count(&self, query: ListQuery) -> Result<CountedJobs, StoreError> {
         self.0.queue.count(&ListQuery { tenant: self.0.tenant_name().clone(), ..query }).await
+    }
+
+    async fn last_job(&self) -> Result<Option<Cursor>, StoreError> {
+        self.0.queue.last_job(self.0.tenant_name()).await
     }
 
     fn follow(&self, scope: EventScope<'_>, after: Option<EventId>) -> Followed {

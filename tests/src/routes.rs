@@ -78,6 +78,10 @@ pub const ROUTES: &[Route] = &[
     Route::look_up("/v1/tasks/{task}/records", "admin").queries(&["", "limit=LIMIT"]),
     Route::change("post", "/v1/tasks/{task}/jobs", "write", "jobs.add").body("JOB"),
     Route::change("post", "/v1/tasks/{task}/jobs/batch", "write", "jobs.add").body(r#"{"jobs":JOBS}"#),
+    Route::change("post", "/v1/jobs/retry", "write", "jobs.retry")
+        .body(r#"{"where":{"status":["SUCCESS"]},"limit":5}"#),
+    Route::change("post", "/v1/jobs/cancel", "write", "jobs.cancel").body(r#"{"where":{"key":"nowhere"}}"#),
+    Route::change("post", "/v1/jobs/delete", "write", "jobs.delete").body(r#"{"where":{},"dry_run":true}"#),
     Route::change("post", "/v1/tasks/{task}/jobs/{id}/cancel", "write", "jobs.cancel"),
     Route::change("post", "/v1/tasks/{task}/jobs/{id}/retry", "write", "jobs.retry"),
     Route::change("post", "/v1/tasks/{task}/jobs/{id}/redeliver", "write", "jobs.redeliver"),

@@ -3,6 +3,7 @@
 mod http {
     mod adding;
     mod audit;
+    mod bulk;
     mod changing;
     mod codes;
     mod delayed;

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use saggar_wire as wire;
 
-use super::conditions::Conditions;
+use super::conditions::{ChangeArgs, Conditions};
 use super::deploy::{DeploymentsArgs, Rollback};
 use super::observe::Pulse;
 use super::replay::Capture;
@@ -28,13 +28,13 @@ pub(crate) enum ClientCommand {
     /// Prints a recorded attempt as a test case, which `saggar test` runs
     Capture(Capture),
     /// Cancels jobs: a waiting one ends at once, a running one is stopped
-    Cancel(JobsArgs),
+    Cancel(ChangeArgs),
     /// Runs ended jobs again
-    Retry(JobsArgs),
+    Retry(ChangeArgs),
     /// Retries callbacks of ended jobs at once: pending ones, and those that were given up
     Redeliver(JobsArgs),
     /// Deletes jobs that wait or have ended
-    Delete(JobsArgs),
+    Delete(ChangeArgs),
     /// Pauses a task; survives restarts
     Pause(TaskArgs),
     /// Resumes a task
@@ -71,7 +71,8 @@ impl ClientCommand {
             Self::Watch(args) => &args.host,
             Self::Logs(args) => &args.host,
             Self::Capture(args) => &args.host,
-            Self::Cancel(args) | Self::Retry(args) | Self::Redeliver(args) | Self::Delete(args) => &args.host,
+            Self::Cancel(args) | Self::Retry(args) | Self::Delete(args) => &args.host,
+            Self::Redeliver(args) => &args.host,
             Self::Pause(args) | Self::Resume(args) => &args.host,
             Self::Reload(args) => &args.host,
             Self::Deployments(args) => &args.host,

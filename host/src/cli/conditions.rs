@@ -7,6 +7,8 @@ use saggar_wire::ListQuery;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::client::{HostArgs, job_id};
+
 /// Which jobs a command is about.
 #[derive(Debug, Args)]
 pub(crate) struct Conditions {
@@ -14,6 +16,31 @@ pub(crate) struct Conditions {
     /// /0/user/id=7 (a value in the arguments); of several conditions all count
     #[arg(long = "where", value_name = "NAME=VALUE", value_parser = valid)]
     conditions: Vec<String>,
+}
+
+/// Jobs to change: some of a task, or all that meet conditions.
+#[derive(Debug, Args)]
+pub(crate) struct ChangeArgs {
+    /// The id of the jobs' task
+    #[arg(required_unless_present = "conditions")]
+    pub(crate) task: Option<String>,
+
+    /// The jobs' ids
+    #[arg(
+        value_name = "ID", value_parser = job_id(),
+        required_unless_present = "conditions", conflicts_with = "conditions"
+    )]
+    pub(crate) ids: Vec<u64>,
+
+    #[command(flatten)]
+    pub(crate) matching: Conditions,
+
+    /// Shows which jobs meet the conditions, and changes none
+    #[arg(long, requires = "conditions")]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
 }
 
 impl Conditions {

@@ -26,6 +26,33 @@ fn jobs_are_cancelled() {
     assert_eq!(watching.end().code, Some(130));
 }
 
+#[test]
+fn jobs_that_meet_conditions_are_changed_together() {
+    let server = serve();
+    ask_well(&server, &["pause", "mail.send"]);
+    for _ in 0..3 {
+        ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
+    }
+    let shown = ask_well(&server, &["cancel", "mail.send", "--where", "status=WAITING", "--dry-run"]);
+    assert!(shown.starts_with("3 jobs match; 3 can be cancelled\n"), "{shown}");
+    assert_eq!(shown.lines().count(), 5, "{shown}");
+    assert_eq!(ask_well(&server, &["list", "--count", "--status", "waiting"]), "3\n");
+    assert_eq!(ask_well(&server, &["cancel", "--where", "task=mail.*"]), "3 jobs cancelled\n");
+    assert_eq!(ask_json(&server, &["retry", "--where", "reason=cancelled"])["changed"], 3);
+    assert_eq!(ask_well(&server, &["retry", "--where", "task=mail.send"]), "0 jobs retried, skipped 3 not-ended\n");
+    let preview = ask_json(&server, &["delete", "--where", "status=WAITING", "--dry-run"]);
+    assert_eq!((&preview["matches"], &preview["can"]), (&json!(3), &json!(3)));
+    for wrong in [
+        &["retry"][..],
+        &["retry", "mail.send"],
+        &["retry", "mail.send", "1", "--where", "status=FAILURE"],
+        &["retry", "mail.send", "1", "--dry-run"],
+        &["retry", "--where", "colour=red"],
+    ] {
+        assert_eq!(ask(&server, wrong).code, Some(2), "{wrong:?}");
+    }
+}
+
 /// The attempt ends only after its progress was delivered, and the progress handler takes a minute.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_is_being_stopped_is_shown_as_cancelling() {

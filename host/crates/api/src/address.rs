@@ -1,6 +1,6 @@
 //! The path segments that address a tenant, a task or one of its jobs.
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use http::request::Parts;
 use saggar_job::JobId;
 use saggar_wire::Code;
@@ -76,6 +76,12 @@ impl FromRequestParts<Service> for JobAddress {
         let id = job_id(&id).ok_or_else(|| Refusal::plain(Code::InvalidId))?;
         Ok(Self { task, id })
     }
+}
+
+/// Returns the decoded `{task}` of a path, empty if the route has none.
+pub(crate) async fn task_or_none(parts: &mut Parts, service: &Service) -> Result<String, Refusal> {
+    let has_task = parts.extensions.get::<MatchedPath>().is_some_and(|route| route.as_str().contains("{task}"));
+    if has_task { part(parts, service, "task").await } else { Ok(String::new()) }
 }
 
 async fn part(parts: &mut Parts, service: &Service, name: &str) -> Result<String, Refusal> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, Request};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
@@ -12,7 +12,7 @@ use saggar_wire::{Code, Object};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use crate::address::TaskAddress;
+use crate::address::task_or_none;
 use crate::caller::RequestTenant;
 use crate::place;
 use crate::problem::Refusal;
@@ -43,7 +43,7 @@ impl<T: Form> FromRequest<Service> for JsonBody<T> {
     async fn from_request(request: Request, service: &Service) -> Result<Self, Refusal> {
         let (mut parts, mut body) = request.into_parts();
         let tenant = parts.extensions.remove::<RequestTenant>();
-        let TaskAddress(task) = TaskAddress::from_request_parts(&mut parts, service).await?;
+        let task = task_or_none(&mut parts, service).await?;
         // Refused before the body is read: otherwise hyper would answer `Expect: 100-continue`, and the client would
         // send the body. The connection discards a body that is sent anyway.
         check_head(&parts.headers, T::MAX_BYTES)?;

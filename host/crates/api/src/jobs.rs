@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use saggar_definition::Task;
 use saggar_job::{JobId, Timestamp};
 use saggar_queue::{
-    Added, Change, CountedJobs, Counts, DeploymentPage, EventId, Followed, Job, ListQuery, NewJob, Page, Rates,
+    Added, Change, CountedJobs, Counts, Cursor, DeploymentPage, EventId, Followed, Job, ListQuery, NewJob, Page, Rates,
     StoreError, TaskQueue,
 };
 use saggar_tenant::Tenant;
@@ -46,6 +46,9 @@ pub trait Jobs: Send + Sync + 'static {
     /// Counts the jobs that [`list`](Self::list) would return on all pages, as far as it looks at them
     /// ([`Queue::count`](saggar_queue::Queue::count)).
     async fn count(&self, query: ListQuery) -> Result<CountedJobs, StoreError>;
+
+    /// Returns the position of the last job in the order of adding; `None` if there are no jobs.
+    async fn last_job(&self) -> Result<Option<Cursor>, StoreError>;
 
     /// Follows events from now on, or after the event with the id `after`. Looks up neither the task nor the job.
     fn follow(&self, scope: EventScope<'_>, after: Option<EventId>) -> Followed;

@@ -3,6 +3,7 @@
 mod adding;
 mod attempts;
 mod audit;
+mod bulk;
 mod deployments;
 mod events;
 mod health;
@@ -29,6 +30,9 @@ pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
         .routes(routes!(adding::add_batch))
         .routes(routes!(listing::list_jobs))
         .routes(routes!(listing::count_jobs))
+        .routes(routes!(bulk::retry_jobs))
+        .routes(routes!(bulk::cancel_jobs))
+        .routes(routes!(bulk::delete_jobs))
         .routes(routes!(job::get_job, job::delete_job))
         .routes(routes!(job::cancel_job))
         .routes(routes!(job::retry_job))

@@ -12,6 +12,7 @@ mod deployments;
 mod retry;
 
 mod add;
+mod bulk;
 mod jobs;
 mod tasks;
 mod tenants;
@@ -19,6 +20,7 @@ mod tenants;
 mod event_stream;
 
 pub use add::{BulkAdd, new_key};
+pub use bulk::JobChange;
 pub use client::Client;
 pub use error::ClientError;
 pub use event_stream::{EventStream, ServerEvent, StreamItem};

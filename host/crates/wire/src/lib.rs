@@ -5,6 +5,7 @@
 mod add;
 mod attempt;
 mod audit;
+mod bulk;
 mod code;
 mod comma_list;
 mod deployment;
@@ -24,6 +25,7 @@ mod tenant;
 pub use add::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, MAX_BATCH, Unique, UniqueScope};
 pub use attempt::{Attempt, Attempts, Cost};
 pub use audit::{Audit, AuditEntry, AuditPageQuery};
+pub use bulk::{BulkAnswer, BulkChange, BulkChanged, BulkPreview};
 pub use code::Code;
 pub use comma_list::CommaList;
 pub use deployment::{DeployedCode, Deployment, DeploymentCause, Deployments, DeploymentsQuery, RollbackQuery};

@@ -1,6 +1,7 @@
 //! Listing and counting jobs: what the store does not know of running attempts is added here.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use saggar_job::{JobId, TaskKey};
 
@@ -46,9 +47,8 @@ impl Queue {
     }
 
     /// Returns the position of the tenant's last job in the order of adding; `None` if it has none.
-    pub async fn last_job(&self, query: &ListQuery) -> Result<Option<Cursor>, StoreError> {
-        let (tenant, task) = (query.tenant.clone(), query.task.clone());
-        let last = ListQuery { task, limit: 1, order: ListOrder::NewestFirst, ..ListQuery::of_tenant(tenant) };
+    pub async fn last_job(&self, tenant: &Arc<str>) -> Result<Option<Cursor>, StoreError> {
+        let last = ListQuery { limit: 1, order: ListOrder::NewestFirst, ..ListQuery::of_tenant(Arc::clone(tenant)) };
         Ok(self.shared.store.list(&last).await?.jobs.first().map(|job| job.cursor))
     }
 
