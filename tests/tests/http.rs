@@ -7,6 +7,7 @@ mod http {
     mod changing;
     mod codes;
     mod delayed;
+    mod explaining;
     mod guide;
     mod hostile;
     mod in_process;

@@ -4,6 +4,8 @@
 mod cut_off;
 #[path = "http_events/ends.rs"]
 mod ends;
+#[path = "http_events/feed.rs"]
+mod feed;
 #[path = "http_events/gaps.rs"]
 mod gaps;
 #[path = "http_events/heads.rs"]

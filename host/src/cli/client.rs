@@ -174,6 +174,10 @@ pub(crate) struct Get {
     #[arg(long, conflicts_with = "wait")]
     pub(crate) attempts: bool,
 
+    /// Shows also why it waits, or until when its attempt may run
+    #[arg(long, conflicts_with_all = ["wait", "attempts"])]
+    pub(crate) explain: bool,
+
     #[command(flatten)]
     pub(crate) host: HostArgs,
 }

@@ -14,10 +14,10 @@ pub(crate) async fn run(args: Get) -> anyhow::Result<u8> {
         }
         return Ok(0);
     }
-    let answer = if args.wait {
-        wait::end(&client, &args.task, args.id).await?
-    } else {
-        client.get(&args.task, args.id).await?
+    let answer = match (args.wait, args.explain) {
+        (true, _) => wait::end(&client, &args.task, args.id).await?,
+        (false, true) => client.explain(&args.task, args.id).await?,
+        (false, false) => client.get(&args.task, args.id).await?,
     };
     if args.host.json {
         output::json(answer.text())?;

@@ -1,6 +1,6 @@
 //! Formats a job for people: on one line, in detail, and its result.
 
-use saggar_wire::{Attempt, Callback, FailureKind, FailureProblem, Job, Status, Waiting};
+use saggar_wire::{Attempt, Callback, FailureKind, FailureProblem, Job, JobWait, Status, Waiting};
 use serde_json::value::RawValue;
 
 use super::output::{self, Column, Table, cell, name};
@@ -48,6 +48,8 @@ pub(crate) fn print(job: &Job) -> anyhow::Result<()> {
         ("runs from", job.run_at.clone()),
         ("started", job.started_at.clone()),
         ("ended", job.ended_at.clone()),
+        ("waits for", job.explanation.as_ref().and_then(|known| known.wait.as_ref()).map(wait_line)),
+        ("deadline", job.explanation.as_ref().and_then(|known| known.running.as_ref()?.deadline_at.clone())),
         ("priority", Some(job.priority.to_string()).filter(|_| job.priority != 0)),
         ("key", job.key.clone()),
         ("added by", job.parent.as_ref().map(|parent| format!("{}#{}", parent.task, parent.id))),
@@ -60,6 +62,19 @@ pub(crate) fn print(job: &Job) -> anyhow::Result<()> {
     let callbacks = job.callbacks.iter().map(|callback| ("callback", Some(callback_line(callback))));
     let line = |(title, value): (&str, Option<String>)| Some(format!("{title:<9}  {}\n", cell(&value?)));
     output::write(&rows.into_iter().chain(callbacks).filter_map(line).collect::<String>()).map(drop)
+}
+
+/// Formats a wait as `slot, 17 jobs ahead, 4 of 4 slots busy, about 2.1 s`.
+fn wait_line(wait: &JobWait) -> String {
+    let mut line = name(&wait.reason);
+    line += &wait.quota.as_ref().map(|quota| format!(" {quota}")).unwrap_or_default();
+    line += &wait.until.as_ref().map(|until| format!(", until {until}")).unwrap_or_default();
+    if let Some(ahead) = wait.ahead {
+        let about = if wait.ahead_exact { "" } else { "about " };
+        line += &format!(", {about}{ahead} jobs ahead, {} of {} slots busy", wait.busy, wait.slots);
+    }
+    line += &wait.estimate_ms.map(|ms| format!(", about {:.1} s", ms as f64 / 1_000.0)).unwrap_or_default();
+    line
 }
 
 /// Formats a callback as `success given-up after 10 tries: no-answer: the other side did not answer`.

@@ -31,6 +31,20 @@ pub(crate) struct LastEvent {
     last_event_id: String,
 }
 
+/// Headers of the route that follows a job.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only describes headers; the routes read them from a `HeaderMap`")]
+pub(crate) struct LastFeed {
+    /// The id of the last event that was read.
+    #[param(
+        required = false,
+        rename = "Last-Event-ID",
+        pattern = "^e(0|[1-9a-f][0-9a-f]{0,15})-(0|[1-9a-f][0-9a-f]{0,15})\\.(0|[1-9][0-9]{0,17})$"
+    )]
+    last_event_id: String,
+}
+
 /// Headers of the route that returns logs.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]

@@ -109,13 +109,15 @@ pub struct KnownJob {
     pub max_attempts: u32,
     /// The job as it was when it was looked up.
     pub job: Job,
+    /// Why it waits or what its running attempt is bound by, if that is asked for.
+    pub explanation: Option<wire::JobExplanation>,
 }
 
 impl KnownJob {
     /// Creates a job of the task of `queue`.
     pub fn new(queue: &TaskQueue, job: Job) -> Self {
         let max_attempts = queue.rules().retry.max_attempts_at(job.life.attempt);
-        Self { task: queue.key().task.to_string(), max_attempts, job }
+        Self { task: queue.key().task.to_string(), max_attempts, job, explanation: None }
     }
 }
 

@@ -152,7 +152,7 @@ mod tests {
             callbacks: Vec::new(),
             origin: None,
         };
-        KnownJob { task: "mail.send".into(), max_attempts: 1, job }
+        KnownJob { task: "mail.send".into(), max_attempts: 1, job, explanation: None }
     }
 
     #[tokio::test]

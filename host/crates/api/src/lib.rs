@@ -33,7 +33,9 @@ mod parameters;
 mod place;
 
 mod answer;
+mod explain;
 mod following;
+mod job_feed;
 mod large;
 mod log_lines;
 mod pulse_stream;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::vec::IntoIter;
 
 use saggar_job::JobId;
-use saggar_queue::{LogLine, LogTail, TaskQueue};
+use saggar_queue::{AttemptTimes, LogLine, LogTail, TaskQueue};
 use saggar_wire as wire;
 
 use crate::show;
@@ -25,6 +25,7 @@ pub(crate) struct LogLines {
     written: usize,
     /// Lines that were read but not written yet.
     lines: IntoIter<LogLine>,
+    times: AttemptTimes,
     stage: Stage,
 }
 
@@ -42,15 +43,16 @@ impl LogLines {
     /// Follows the lines after the first `read` ones.
     pub(crate) fn new(permit: StreamPermit, queue: Arc<TaskQueue>, id: JobId, read: usize) -> Self {
         let lines = Vec::new().into_iter();
-        Self { permit, queue, id, piece: Piece::first(), written: read, lines, stage: Stage::Growing }
+        let (piece, times) = (Piece::first(), AttemptTimes::default());
+        Self { permit, queue, id, piece, written: read, lines, times, stage: Stage::Growing }
     }
 
     /// Reads the next lines after all were written; returns `None` if the answer ends before the log does.
     async fn read(&mut self) -> Option<()> {
         match self.permit.wait_for(self.queue.log_after(self.id, self.written)).await {
-            Waited::Ready(Ok(Some(LogTail { mut lines, is_over }))) => {
+            Waited::Ready(Ok(Some(LogTail { mut lines, is_over, times }))) => {
                 let has_more = truncate_batch(&mut lines);
-                self.lines = lines.into_iter();
+                (self.lines, self.times) = (lines.into_iter(), times);
                 if is_over && !has_more {
                     self.stage = Stage::Complete;
                 }
@@ -70,7 +72,7 @@ impl LogLines {
             self.written += 1;
             // The line that reports dropped lines has no id: if the job is retried, other lines get its number.
             let id = (!line.is_of_dropped()).then_some(self.written);
-            self.piece.add(id, "log", &show::log_line(line));
+            self.piece.add(id, "log", &show::log_line(line, &self.times));
         }
         if self.stage == Stage::Complete && self.lines.len() == 0 && !self.piece.is_full() {
             self.piece.add(None::<usize>, "end", &wire::LogEnd {});

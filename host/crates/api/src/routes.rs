@@ -42,6 +42,7 @@ pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
         .routes(routes!(record::get_record))
         .routes(routes!(record::list_records))
         .routes(routes!(events::follow_one))
+        .routes(routes!(events::follow_feed))
         .routes(routes!(events::follow_many))
         .routes(routes!(pulse::follow_pulse))
         .routes(routes!(tasks::list_tasks))

@@ -2,7 +2,7 @@
 //! converted there.
 
 use saggar_job::{FailureKind, LogLevel, LogSource, Problem, Status, Timestamp, Waiting};
-use saggar_queue::{Counts, Distribution, JobCallback, Lane, LogLine};
+use saggar_queue::{AttemptTimes, Counts, Distribution, JobCallback, Lane, LogLine};
 use saggar_wire as wire;
 use serde_json::value::RawValue;
 
@@ -15,7 +15,7 @@ pub(crate) use event::{event, event_kind};
 
 /// Converts a job as it is at `now`.
 pub fn job(known: KnownJob, now: Timestamp) -> wire::Job {
-    let KnownJob { task, max_attempts, job } = known;
+    let KnownJob { task, max_attempts, job, explanation } = known;
     let callbacks = job.callbacks.iter().map(|pending| callback(pending, job.status())).collect();
     let origin = job.origin.as_deref();
     let parent = origin.and_then(|origin| origin.parent.as_ref());
@@ -44,6 +44,7 @@ pub fn job(known: KnownJob, now: Timestamp) -> wire::Job {
         current: job.progress.current,
         total: job.progress.total,
         message: job.progress.message,
+        explanation,
     }
 }
 
@@ -106,7 +107,7 @@ pub(crate) fn reason(reason: FailureKind) -> wire::FailureKind {
     }
 }
 
-pub(crate) fn log_line(line: LogLine) -> wire::LogLine {
+pub(crate) fn log_line(line: LogLine, times: &AttemptTimes) -> wire::LogLine {
     let (source, level) = match line.source {
         LogSource::Stdout => (wire::Source::Stdout, None),
         LogSource::Stderr => (wire::Source::Stderr, None),
@@ -119,7 +120,8 @@ pub(crate) fn log_line(line: LogLine) -> wire::LogLine {
         LogLevel::Warn => wire::Level::Warn,
         LogLevel::Error => wire::Level::Error,
     });
-    wire::LogLine { at: rfc3339::write(line.at), source, level, text: line.text }
+    let run = times.run_at(line.at).map(|run| run.0);
+    wire::LogLine { at: rfc3339::write(line.at), source, level, text: line.text, run }
 }
 
 pub(crate) fn task_state(state: &TaskState) -> (wire::TaskState, Option<String>) {

@@ -88,6 +88,11 @@ impl Client {
         EventStream::connect(self.clone(), self.job(task, id, Some("events"))?).await
     }
 
+    /// Follows the events and the log of one job until it has ended.
+    pub async fn job_feed(&self, task: &str, id: u64) -> Result<EventStream, ClientError> {
+        EventStream::connect(self.clone(), self.job(task, id, Some("feed"))?).await
+    }
+
     /// Follows a job's log from its first line until the job has ended.
     pub async fn follow_logs(&self, task: &str, id: u64) -> Result<EventStream, ClientError> {
         let mut url = self.job(task, id, Some("logs"))?;

@@ -30,6 +30,13 @@ impl Client {
         self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
     }
 
+    /// Looks up a job with its explanation: why it waits, or what its running attempt is bound by.
+    pub async fn explain(&self, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
+        let url = self.job(task, id, None)?;
+        let query = [("explain", "true")];
+        self.with_retries(async || self.send_json(self.http.get(url.clone()).query(&query)).await).await
+    }
+
     /// Waits until a job has ended; survives restarts of the host.
     pub async fn wait(&self, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
         let url = self.job(task, id, None)?;

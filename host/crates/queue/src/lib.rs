@@ -38,5 +38,5 @@ pub use saggar_store::{
     StoreError, StoreEvent, StoreHealth, TaskPattern, TaskStore, TenantLevels, Version, failure_frames,
     message_pattern,
 };
-pub use task_queue::{Callback, CancelSignal, Claim, LogTail, Running, SettledCallbacks, TaskQueue};
+pub use task_queue::{AttemptTimes, Callback, CancelSignal, Claim, LogTail, Running, SettledCallbacks, TaskQueue};
 pub use totals::Totals;

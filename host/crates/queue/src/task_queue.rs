@@ -30,7 +30,7 @@ pub use callback::Callback;
 pub use callbacks::SettledCallbacks;
 pub use claim::Claim;
 pub(crate) use observer::TaskObserver;
-pub use reading::LogTail;
+pub use reading::{AttemptTimes, LogTail};
 pub use running::{CancelSignal, Running};
 
 /// The queue of one task. Shared by all its users; every method may be called concurrently.

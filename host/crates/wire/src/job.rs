@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use crate::JobExplanation;
+
 /// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
@@ -178,6 +180,9 @@ pub struct Job {
     /// Its callbacks that have not been delivered, in the order of their events.
     #[serde(default)]
     pub callbacks: Vec<Callback>,
+    /// Why it waits, or what its running attempt is bound by; absent unless the request has `explain=true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<JobExplanation>,
 }
 
 /// A job in a list: without arguments, response and details, which may be large.

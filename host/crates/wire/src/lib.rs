@@ -10,6 +10,7 @@ mod code;
 mod comma_list;
 mod deployment;
 mod event;
+mod explanation;
 mod job;
 mod list;
 mod log;
@@ -30,6 +31,7 @@ pub use code::Code;
 pub use comma_list::CommaList;
 pub use deployment::{DeployedCode, Deployment, DeploymentCause, Deployments, DeploymentsQuery, RollbackQuery};
 pub use event::{EventGap, JobEvent, JobEventKind, LogEnd, Reached};
+pub use explanation::{JobExplanation, JobWait, RunningAttempt, WaitReason};
 pub use job::{
     Callback, CallbackEvent, CallbackState, FailureKind, FailureProblem, Job, Jobs, ListedJob, Order, ParentJob,
     Status, Waiting,
@@ -41,7 +43,7 @@ pub use problem::Problem;
 pub use pulse::{ActivityCounts, Percentiles, Pulse, PulseQuery, PulseTask};
 pub use record::{ListedRecord, Records, RecordsQuery};
 pub use reload::{Diagnostic, LastReload, ReloadStatus, Reloaded, Severity};
-pub use streamed::{StreamedEvent, StreamedLine, StreamedPulse};
+pub use streamed::{StreamedEvent, StreamedFeed, StreamedLine, StreamedPulse};
 pub use task::{
     Counts, NotReady, OrphanedTask, Rate, Rates, Readiness, Task, TaskState, TaskStates, TaskSummary, Tasks,
 };

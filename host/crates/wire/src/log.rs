@@ -43,6 +43,9 @@ pub struct LogLine {
     pub level: Option<Level>,
     /// The line, without its end.
     pub text: String,
+    /// The `run` of the attempt that ran when it was written; null if none did, or if it is not recorded any more.
+    #[serde(default)]
+    pub run: Option<u64>,
 }
 
 /// A job's log.

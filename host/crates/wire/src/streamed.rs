@@ -21,6 +21,10 @@ pub struct StreamedEvent;
 #[derive(Debug, Clone, Copy)]
 pub struct StreamedLine;
 
+/// An event of the feed of a job.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamedFeed;
+
 /// An event of the pulse.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamedPulse;
@@ -65,6 +69,28 @@ impl PartialSchema for StreamedLine {
         let (line, end) = (event::<LogLine>(named("log")), event::<LogEnd>(named("end")));
         let described = "An event of a followed log. Send the last `id` back to continue after its line.";
         OneOfBuilder::new().item(line).item(end).description(Some(described)).into()
+    }
+}
+
+impl ToSchema for StreamedFeed {
+    fn name() -> Cow<'static, str> {
+        "StreamedFeed".into()
+    }
+
+    fn schemas(schemas: &mut Schemas) {
+        StreamedEvent::schemas(schemas);
+        StreamedLine::schemas(schemas);
+    }
+}
+
+impl PartialSchema for StreamedFeed {
+    fn schema() -> RefOr<Schema> {
+        let of_job = event::<JobEvent>(Ref::from_schema_name(<JobEventKind as ToSchema>::name()).into()).required("id");
+        // The line that reports dropped lines has no id.
+        let (line, gap) = (event::<LogLine>(named("log")), event::<EventGap>(named("gap")));
+        let end = event::<LogEnd>(named("end"));
+        let described = "An event of the feed of a job. Send the last `id` back to continue after it.";
+        OneOfBuilder::new().item(of_job).item(line).item(gap).item(end).description(Some(described)).into()
     }
 }
 

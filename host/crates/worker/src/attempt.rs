@@ -60,10 +60,11 @@ pub(crate) async fn run(
     let trace_parent = span.as_ref().map_or(claim.trace_parent(), |span| Some(span.trace_parent())).cloned();
     let running = claim.running();
     let (task, id, attempt) = (claim.queue().key(), running.id(), running.attempt());
-    let SlotSandboxes { handlers, recorder, .. } = &mut *sandboxes;
+    let SlotSandboxes { sandbox, handlers, recorder } = &mut *sandboxes;
     let setup = handlers.setup();
     let about = About { id, attempt, trace_parent: trace_parent.as_ref() };
     let job = setup.context(about, Role::Processor);
+    running.set_component(sandbox.plugin().digest().clone());
     let services = CallServices::of_attempt(runtime.clone(), running.clone(), setup.granted.clone(), trace_parent);
     let services = Arc::new(recorder.begin(services, setup, &job, claim));
     let own_services = services.services();

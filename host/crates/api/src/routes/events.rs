@@ -11,7 +11,8 @@ use utoipa::IntoParams;
 use crate::access::{Allowed, Read};
 use crate::address::JobAddress;
 use crate::following::JobEvents;
-use crate::headers::LastEvent;
+use crate::headers::{LastEvent, LastFeed};
+use crate::job_feed::{FeedId, JobFeed};
 use crate::jobs::EventScope;
 use crate::parameters::{Parameters, last_event_id};
 use crate::problem::Refusal;
@@ -44,6 +45,15 @@ pub(super) struct OneParameters {
     after: Option<String>,
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FeedParameters {
+    /// Like `Last-Event-ID`, for clients that cannot set headers; the header takes precedence.
+    #[param(pattern = "^e(0|[1-9a-f][0-9a-f]{0,15})-(0|[1-9a-f][0-9a-f]{0,15})\\.(0|[1-9][0-9]{0,17})$")]
+    after: Option<String>,
+}
+
 /// Follows the events of all jobs, or of those of a task.
 ///
 /// The answer is server-sent events: from now on, or after the event with the given id, without loss as long as the
@@ -70,6 +80,37 @@ pub(super) async fn follow_many(
     let permit = service.stream_permit(&access.caller, access.jobs.tenant())?;
     let scope = task.as_deref().map_or(EventScope::Tenant, EventScope::Task);
     Ok(sse::answer(JobEvents::of_many(permit, access.jobs.follow(scope, after))))
+}
+
+/// Follows the events and the log of one job.
+///
+/// The answer is server-sent events: those of `…/events` and of `…/logs?follow=true`, in one stream. It ends with `end` when the
+/// job has ended and everything was sent. A client that was disconnected and sends the id of its last event continues after it.
+/// If the job has ended and nothing is left to send, the answer is 204.
+#[utoipa::path(
+    get, path = "/v1/tasks/{task}/jobs/{id}/feed", tag = "events",
+    params(JobAddress, FeedParameters, LastFeed),
+    responses((status = 200, description = "A stream of events and lines", body = wire::StreamedFeed, content_type = "text/event-stream"),
+        (status = 204, description = "The job has ended, and nothing is left to send"), FollowOneRefusals)
+)]
+pub(super) async fn follow_feed(
+    State(service): State<Service>,
+    access: Allowed<Read>,
+    JobAddress { task, id }: JobAddress,
+    Parameters(FeedParameters { after }): Parameters<FeedParameters>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let after = last_event_id::<FeedId>(&headers, after.as_deref())?;
+    let permit = service.stream_permit(&access.caller, access.jobs.tenant())?;
+    // Follows before the look-up, so that no event in between is missed.
+    let followed = access.jobs.follow(EventScope::Job(&task, id), after.map(|after| after.event));
+    let queue = access.jobs.queue(&task)?;
+    let found = queue.peek(id, 0).await?.ok_or_else(|| Refusal::unknown_job(id))?;
+    let mut feed = JobFeed::new(permit, followed, (queue, id), after.map_or(0, |after| after.lines));
+    if after.is_some() && found.has_ended() && !feed.has_more_of_ended().await? {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    Ok(sse::answer(feed))
 }
 
 /// Follows the events of one job.

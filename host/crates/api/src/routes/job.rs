@@ -15,6 +15,7 @@ use crate::access::{Allowed, Read, Write};
 use crate::address::JobAddress;
 use crate::answer::Answer;
 use crate::audit::Action;
+use crate::explain;
 use crate::jobs::KnownJob;
 use crate::large;
 use crate::parameters::{None as NoParameters, Parameters, invalid};
@@ -53,6 +54,9 @@ pub(super) struct GetParameters {
     /// returned as it is.
     #[param(pattern = "^[0-9]{1,9}(ms|s|m)$")]
     wait: Option<String>,
+    /// Whether to answer also why the job waits, or what its running attempt is bound by.
+    #[serde(default)]
+    explain: bool,
 }
 
 /// Looks a job up, or waits for its end.
@@ -66,7 +70,7 @@ pub(super) async fn get_job(
     State(service): State<Service>,
     access: Allowed<Read>,
     JobAddress { task, id }: JobAddress,
-    Parameters(GetParameters { wait }): Parameters<GetParameters>,
+    Parameters(GetParameters { wait, explain }): Parameters<GetParameters>,
 ) -> Result<Response, Refusal> {
     let wait = wait.as_deref().map(duration).transpose()?;
     // Looked up only once, because a stopping host closes its tasks when its last job has ended.
@@ -89,7 +93,11 @@ pub(super) async fn get_job(
         _ => found,
     };
     let room = service.responses().room_to_read(access.charged(), large_bytes(&found)).await?;
-    Ok(answer(read(&queue, id, found).await?, room, access.jobs.now()))
+    let mut known = read(&queue, id, found).await?;
+    if explain {
+        known.explanation = Some(explain::explain(&*access.jobs, &queue, &known.job).await?);
+    }
+    Ok(answer(known, room, access.jobs.now()))
 }
 
 /// Looks up a job, without its texts if they are large.

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
+use saggar_queue::{AttemptTimes, History, Peek};
 use saggar_wire as wire;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -15,7 +16,7 @@ use crate::log_lines::LogLines;
 use crate::parameters::{Parameters, invalid, last_event_id};
 use crate::problem::Refusal;
 use crate::refusals::{ACCESS, FOLLOW, JOB, QUERY, STORE, TASK, refusals};
-use crate::response_budget::with_room;
+use crate::response_budget::{SMALL, with_room};
 use crate::service::Service;
 use crate::show;
 use crate::sse;
@@ -65,8 +66,12 @@ pub(super) async fn get_logs(
             return Err(invalid("`after` requires `follow=true`"));
         }
         let room = service.responses().room_to_read(access.charged(), MAX_LOG).await?;
-        let log = queue.logs(id).await?.ok_or_else(unknown)?;
-        let lines = log.into_iter().map(show::log_line).collect();
+        let History { log, attempts } = queue.history(id).await?.ok_or_else(unknown)?;
+        let mut times = AttemptTimes::of(&attempts);
+        if let Some(Peek::Job(job)) = queue.peek(id, SMALL as u64).await? {
+            times = times.with_running(&job);
+        }
+        let lines = log.into_iter().map(|line| show::log_line(line, &times)).collect();
         return Ok(with_room(Answer::ok(wire::Logs { lines }), room));
     }
     let found = queue.peek(id, 0).await?.ok_or_else(unknown)?;

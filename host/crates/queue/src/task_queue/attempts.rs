@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use saggar_job::{Failure, Outcome, Status, Timestamp};
 
+use super::running::Began;
 use super::{AbandonedAttempt, Claim, Running, TaskQueue};
 use crate::rates::Counted;
 use crate::{ClaimedJob, End, Finish, JobEventKind, NextDue, StoreError};
@@ -138,7 +139,7 @@ impl TaskQueue {
     /// Creates the claim of an attempt that the store has started.
     pub(super) fn begin(self: &Arc<Self>, job: ClaimedJob, now: Timestamp) -> Claim {
         let ClaimedJob { id, run, attempt, args, origin, ready_at } = job;
-        let began = self.observer.context.clock.elapsed();
+        let began = Began { at: now, elapsed: self.observer.context.clock.elapsed() };
         let running = Arc::new(Running::new(Arc::clone(&self.observer), id, run, attempt, began));
         self.observer.running_jobs.enter(&running);
         self.observer.counters.count(Counted::Started, 1, now);

@@ -1,11 +1,12 @@
-//! Reading a job's log while it grows.
+//! Reading a job's log while it grows, and which attempt wrote its lines.
 
 use std::pin::pin;
+use std::sync::Arc;
 
-use saggar_job::JobId;
+use saggar_job::{JobId, Run, State, Timestamp};
 
 use super::TaskQueue;
-use crate::{LogLine, StoreError};
+use crate::{AttemptRecord, Job, LogLine, Running, StoreError};
 
 /// The end of a job's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,9 +15,42 @@ pub struct LogTail {
     pub lines: Vec<LogLine>,
     /// The job has ended, and its attempts wrote no more lines than these.
     pub is_over: bool,
+    /// The attempts during which they were written.
+    pub times: AttemptTimes,
+}
+
+/// When the attempts of a job ran, so far as they are recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AttemptTimes(Vec<(Run, Timestamp, Timestamp)>);
+
+impl AttemptTimes {
+    /// Returns those of the attempts that have ended.
+    pub fn of(attempts: &[AttemptRecord]) -> Self {
+        Self(attempts.iter().map(|attempt| (attempt.run, attempt.started_at, attempt.ended_at)).collect())
+    }
+
+    /// Returns them with the running attempt of the job.
+    #[must_use]
+    pub fn with_running(mut self, job: &Job) -> Self {
+        if let State::Running { run, started_at, .. } = job.life.state {
+            self.0.push((run, started_at, Timestamp(u64::MAX)));
+        }
+        self
+    }
+
+    /// Returns the attempt that ran at a time, the later one of two; `None` if none did.
+    pub fn run_at(&self, at: Timestamp) -> Option<Run> {
+        let is_within = |(_, from, to): &&(Run, Timestamp, Timestamp)| (*from..=*to).contains(&at);
+        self.0.iter().rev().find(is_within).map(|(run, ..)| *run)
+    }
 }
 
 impl TaskQueue {
+    /// Returns the attempts that run in this process, in no order.
+    pub fn running_attempts(&self) -> Vec<Arc<Running>> {
+        self.observer.running_jobs.running()
+    }
+
     /// Returns the lines of a job's log after its first `read` ones, as soon as there are any or the job has ended.
     /// Call it again with that many more. The line about dropped lines is returned only after the job has ended,
     /// because it changes until then. `None` if there is no such job (any more). Cancel-safe.
@@ -35,12 +69,29 @@ impl TaskQueue {
             }
             if lines.len() > read || is_over {
                 let lines = lines.split_off(read.min(lines.len()));
-                return Ok(Some(LogTail { lines, is_over }));
+                let times = AttemptTimes::of(&history.attempts).with_running(&job);
+                return Ok(Some(LogTail { lines, is_over, times }));
             }
             tokio::select! {
                 () = grown => {}
                 () = ended => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_of_the_attempt_that_ran_then() {
+        let times = AttemptTimes(vec![
+            (Run(3), Timestamp(10), Timestamp(20)),
+            (Run(4), Timestamp(20), Timestamp(30)),
+            (Run(7), Timestamp(40), Timestamp(u64::MAX)),
+        ]);
+        let at = |at| times.run_at(Timestamp(at)).map(|run| run.0);
+        assert_eq!([9, 10, 20, 30, 31, 40, 99].map(at), [None, Some(3), Some(4), Some(4), None, Some(7), Some(7)]);
     }
 }

@@ -1,7 +1,7 @@
 //! The state that an attempt has only while it runs: live progress, and the signal that stops it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -18,12 +18,21 @@ pub struct Running {
     id: JobId,
     run: Run,
     attempt: u32,
-    /// When it began, by the clock's elapsed time, which nobody sets.
-    began: Duration,
+    began: Began,
+    /// The digest of the component that runs it.
+    component: OnceLock<Arc<str>>,
     progress: Mutex<Live>,
     generation: AtomicU64,
     changed: Notify,
     cancel: CancelSignal,
+}
+
+/// When an attempt began.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Began {
+    pub(crate) at: Timestamp,
+    /// By the clock's elapsed time, which nobody sets.
+    pub(crate) elapsed: Duration,
 }
 
 #[derive(Default)]
@@ -43,13 +52,14 @@ impl Running {
     /// Milliseconds between two progress events of one job: as often as people notice.
     const EVENT_EVERY_MS: u64 = 100;
 
-    pub(crate) fn new(observer: Arc<TaskObserver>, id: JobId, run: Run, attempt: u32, began: Duration) -> Self {
+    pub(crate) fn new(observer: Arc<TaskObserver>, id: JobId, run: Run, attempt: u32, began: Began) -> Self {
         Self {
             observer,
             id,
             run,
             attempt,
             began,
+            component: OnceLock::new(),
             progress: Mutex::default(),
             generation: AtomicU64::new(0),
             changed: Notify::new(),
@@ -79,7 +89,23 @@ impl Running {
 
     /// Returns when it began, by the clock's elapsed time.
     pub(crate) fn began(&self) -> Duration {
-        self.began
+        self.began.elapsed
+    }
+
+    /// Returns when it began.
+    pub fn started_at(&self) -> Timestamp {
+        self.began.at
+    }
+
+    /// Sets the digest of the component that runs it. Later calls have no effect.
+    pub fn set_component(&self, digest: Arc<str>) {
+        // It is set once for each attempt.
+        let _ = self.component.set(digest);
+    }
+
+    /// Returns the digest of the component that runs it; `None` until it is known.
+    pub fn component(&self) -> Option<&Arc<str>> {
+        self.component.get()
     }
 
     /// Reports that `current` of `total` is done. The latest call wins. `current` beyond `total` is cut to `total`, and

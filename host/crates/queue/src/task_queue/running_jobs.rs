@@ -101,17 +101,16 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use saggar_job::{SystemClock, TaskKey};
 
+    use super::super::running::Began;
     use super::*;
     use crate::{MemoryStore, Queue, Rules};
 
     async fn running(run: u64) -> Arc<Running> {
         let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
         let task = queue.open(TaskKey::new("default", "running_jobs"), Rules::default()).await.unwrap();
-        Arc::new(Running::new(Arc::clone(task.observer()), JobId(1), Run(run), 1, Duration::ZERO))
+        Arc::new(Running::new(Arc::clone(task.observer()), JobId(1), Run(run), 1, Began::default()))
     }
 
     #[tokio::test]
