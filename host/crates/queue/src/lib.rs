@@ -33,9 +33,9 @@ pub use saggar_store::{
     Deployment, DeploymentCause, DeploymentPage, DeploymentQuery, DeploymentStore, End, EndResult, FailureGroup,
     Finish, Finished, Hint, History, Job, JobCallback, JobFilter, JobLog, KeyOwner, KeyReuse, KvAnswer, KvChange,
     KvEntry, KvError, KvKeys, KvLimits, KvOperation, KvRefusal, KvStore, KvUsage, Lane, ListOrder, ListQuery,
-    ListedJob, ListedRecording, LogBudget, LogLine, MemoryStore, NewJob, NextDue, Observer, Origin, Page, Peek,
-    Progress, Pruned, Recording, RecordingCounts, RecordingLimits, Retention, Rules, SettledUnwanted, Store,
-    StoreError, StoreEvent, StoreHealth, TaskPattern, TaskStore, TenantLevels, Version, failure_frames,
+    ListedFailure, ListedJob, ListedRecording, LogBudget, LogLine, MemoryStore, NewJob, NextDue, Observer, Origin,
+    Page, Peek, Progress, Pruned, Recording, RecordingCounts, RecordingLimits, Retention, Rules, SettledUnwanted,
+    Store, StoreError, StoreEvent, StoreHealth, TaskPattern, TaskStore, TenantLevels, Version, failure_frames,
     message_pattern,
 };
 pub use task_queue::{AttemptTimes, Callback, CancelSignal, Claim, LogTail, Running, SettledCallbacks, TaskQueue};

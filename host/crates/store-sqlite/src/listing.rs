@@ -11,23 +11,18 @@ use super::Inner;
 use super::details::{self, Details};
 use super::limits::Limits;
 use super::number::{HIGHEST_NUMBER, JobNumber, from_i64, from_millis, to_i64};
-use super::record::{HAS_DETAILS, component_of};
+use super::record::HAS_DETAILS;
 use super::shared::{Live, Shared};
-use saggar_store::{
-    Candidate, CountedJobs, Cursor, EndedAttempt, JobTexts, ListOrder, ListQuery, ListedJob, Page, StoreError,
-};
+use saggar_store::{Candidate, CountedJobs, Cursor, ListOrder, ListQuery, ListedJob, Page, StoreError};
+
+mod complete;
+
+use complete::{Matched, complete};
 
 /// An examined job, if it matches the query as far as its row and details say.
 struct Examined {
     number: u64,
     job: Option<Matched>,
-}
-
-struct Matched {
-    row: JobNumber,
-    job: ListedJob,
-    /// Why it failed, with details, if the query asks for a group of failures.
-    problem: Option<Problem>,
 }
 
 /// One task's part of a list.
@@ -113,55 +108,6 @@ fn examine(
         }
     }
     Ok((next(db, &mut sources, most)?.and(last), looked_at))
-}
-
-/// Reads what else the query needs of a job that matches so far; returns `None` if it does not match after all, or is gone.
-/// Not in the snapshot in which its row was read, because texts may be long. Adds the bytes that it read of arguments.
-fn complete(
-    db: &Connection,
-    query: &ListQuery,
-    Matched { row, mut job, problem }: Matched,
-    bytes: &mut usize,
-) -> rusqlite::Result<Option<ListedJob>> {
-    let filter = &query.filter;
-    if filter.needs_attempt() && !last_attempt_matches(db, query, row)? {
-        return Ok(None);
-    }
-    if filter.needs_texts() {
-        let args = if filter.needs_args() { args(db, row)? } else { Some(Arc::default()) };
-        let Some(args) = args else { return Ok(None) };
-        *bytes += args.len();
-        if !filter.matches_texts(&job.task.task, &JobTexts { args, problem }) {
-            return Ok(None);
-        }
-    }
-    if query.with_args {
-        let Some(args) = args(db, row)? else { return Ok(None) };
-        *bytes += args.len();
-        job.args = Some(ListQuery::shown_args(&args));
-    }
-    Ok(Some(job))
-}
-
-/// Returns the arguments of a job, which never change.
-fn args(db: &Connection, row: JobNumber) -> rusqlite::Result<Option<Arc<str>>> {
-    let args: Option<Option<Arc<str>>> = db.prepare_cached(ARGS)?.query_row([row.0], |row| row.get(0)).optional()?;
-    Ok(args.flatten())
-}
-
-/// Returns whether the last attempt of a job that has ended meets the conditions of the query on it.
-fn last_attempt_matches(db: &Connection, query: &ListQuery, row: JobNumber) -> rusqlite::Result<bool> {
-    let read = |row: &Row<'_>| {
-        Ok::<_, rusqlite::Error>((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Option<i64>>(2)?))
-    };
-    let mut last = db.prepare_cached(LAST_ATTEMPT_OF_SUCCESS)?.query_row([row.0], read).optional()?;
-    if last.is_none() {
-        last = db.prepare_cached(LAST_ATTEMPT)?.query_row([row.0], read).optional()?;
-    }
-    let Some((started_at, ended_at, component)) = last else { return Ok(query.filter.matches_attempt(None)) };
-    let digest = component.map(|component| component_of(db, component)).transpose()?.map(|(digest, _)| digest);
-    let (started_at, ended_at) = (from_millis(started_at), from_millis(ended_at));
-    Ok(query.filter.matches_attempt(Some(EndedAttempt { started_at, ended_at, digest: digest.as_deref() })))
 }
 
 /// Returns the next job to examine, in the order of the list.
@@ -290,7 +236,8 @@ impl<'a> Source<'a> {
         if !matches {
             return Ok(Some(Examined { number, job: None }));
         }
-        let problem = self.query.filter.group.and_then(|_| problem_of(life));
+        let needs_problem = self.query.filter.group.is_some() || self.query.with_failures;
+        let problem = if needs_problem { problem_of(life) } else { None };
         Ok(Some(Examined { number, job: Some(Matched { row, job, problem }) }))
     }
 
@@ -360,12 +307,6 @@ fn named(db: &Connection, shared: &Shared, query: &ListQuery) -> rusqlite::Resul
 
 const BY_KEY: &str = "SELECT number FROM names WHERE task = ?1 AND kind = 0 AND name = ?2";
 const BY_ID: &str = "SELECT number FROM ids WHERE task = ?1 AND id = ?2";
-const ARGS: &str =
-    "SELECT coalesce(args, (SELECT text FROM long_args WHERE long_args.job = jobs.job)) FROM jobs WHERE job = ?1";
-const LAST_ATTEMPT_OF_SUCCESS: &str =
-    "SELECT started_at, ended_at, component FROM jobs WHERE job = ?1 AND stage = 4 AND started_at IS NOT NULL";
-const LAST_ATTEMPT: &str =
-    "SELECT started_at, ended_at, component FROM attempts WHERE job = ?1 ORDER BY run DESC LIMIT 1";
 
 const ROW: &str =
     "SELECT job, id, stage, flags, priority, attempt, run, added_at, run_at, ended_at FROM jobs WHERE job = ?1";

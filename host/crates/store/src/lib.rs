@@ -19,8 +19,9 @@ pub use record::{
     ClaimedCallback, ClaimedCallbacks, ClaimedJob, Cost, CountedJobs, Counts, Cursor, Delivery, DeployedCode,
     Deployment, DeploymentCause, DeploymentPage, DeploymentQuery, End, EndResult, EndedAttempt, FailureGroup, Finish,
     Finished, History, Job, JobCallback, JobFilter, JobLog, JobTexts, KeyOwner, KeyReuse, KvError, Lane, ListOrder,
-    ListQuery, ListedJob, ListedRecording, LogBudget, LogLine, Needs, NewJob, NextDue, Origin, Page, Peek, Progress,
-    Pruned, Recording, RecordingBooks, RecordingCounts, RecordingLimits, Retention, Rules, SettledUnwanted, StoreError,
-    TaskPattern, TaskRecordings, TenantLevels, Version, failure_frames, kept_bytes, message_pattern,
+    ListQuery, ListedFailure, ListedJob, ListedRecording, LogBudget, LogLine, Needs, NewJob, NextDue, Origin, Page,
+    Peek, Progress, Pruned, Recording, RecordingBooks, RecordingCounts, RecordingLimits, Retention, Rules,
+    SettledUnwanted, StoreError, TaskPattern, TaskRecordings, TenantLevels, Version, failure_frames, kept_bytes,
+    message_pattern,
 };
 pub use saggar_kv::{KvAnswer, KvChange, KvEntry, KvKeys, KvLimits, KvOperation, KvRefusal, KvUsage};

@@ -33,7 +33,7 @@ pub use error::{AddError, KeyOwner, KeyReuse, StoreError};
 pub use failure_group::{BadGroup, FailureGroup, failure_frames, message_pattern};
 pub use filter::{Candidate, EndedAttempt, JobFilter, JobTexts, TaskPattern};
 pub use kv::KvError;
-pub use list::{BadCursor, CountedJobs, Cursor, ListOrder, ListQuery, ListedJob, Page};
+pub use list::{BadCursor, CountedJobs, Cursor, ListOrder, ListQuery, ListedFailure, ListedJob, Page};
 pub use log::{JobLog, LogBudget, LogLine};
 pub use recording::{ListedRecording, Recording, RecordingCounts, RecordingLimits};
 pub use recording_books::{RecordingBooks, TaskRecordings};

@@ -94,6 +94,12 @@ pub(super) async fn jobs_are_filtered_by_how_they_failed(locations: &dyn Locatio
     assert_eq!(ids(&fixture, group(&trap(9, "render"))).await, [2, 1]);
     assert_eq!(ids(&fixture, group(&trap(9, "crop"))).await, [3]);
     assert_eq!(ids(&fixture, group(&trap(9, "decode"))).await, [0; 0]);
+    let listed = pages(&*fixture.store, ListQuery { with_failures: true, ..filtered(|_| ()) }).await;
+    let failures: Vec<_> = listed.iter().map(|job| job.failure.as_ref()).collect();
+    let frames: Vec<_> = failures.iter().map(|failure| failure.map(|failure| failure.frames.concat())).collect();
+    assert_eq!(frames, [None, Some(""), Some("crop"), Some("render"), Some("render")].map(|it| it.map(str::to_owned)));
+    let groups: Vec<_> = failures.iter().map(|failure| failure.map(|failure| failure.group)).collect();
+    assert!(groups[3] == groups[4] && groups[2] != groups[3], "{groups:?}");
     let ended = |from: u64, before: u64| {
         filtered(|filter| {
             filter.ended_from = Some(start.plus_ms(from));
@@ -132,6 +138,8 @@ pub(super) async fn jobs_are_filtered_by_their_last_attempt(locations: &dyn Loca
     fixture.later(7);
     end(&fixture, &again, success(), None).await;
     assert_eq!(ids(&fixture, digest("aa")).await, [1], "it is unknown what ran last");
+    let listed = pages(&*fixture.store, ListQuery { with_failures: true, ..filtered(|_| ()) }).await;
+    assert!(listed.iter().all(|job| job.failure.is_none()), "none has failed for the last time");
     let took = |from: u64, to: u64| filtered(|filter| filter.took_ms = Some(from..=to));
     assert_eq!(ids(&fixture, took(0, u64::MAX)).await, [3, 2, 1]);
     assert_eq!(ids(&fixture, took(6, 499)).await, [2]);

@@ -8,7 +8,7 @@ use saggar_job::TaskKey;
 
 use super::MemoryTask;
 use super::task_state::ExaminedJob;
-use crate::{CountedJobs, Cursor, ListOrder, ListQuery, ListedJob, Page};
+use crate::{CountedJobs, Cursor, ListOrder, ListQuery, ListedFailure, ListedJob, Page};
 
 /// Jobs examined under one lock, if the list is of one task: some ten microseconds, or a hundred with texts.
 const BATCH: usize = 256;
@@ -63,7 +63,12 @@ fn look(tasks: Vec<Selected>, query: &ListQuery, mut visit: impl FnMut(ListedJob
         // Not under the lock of the task, because texts may be long.
         let matches =
             |job: &ListedJob| texts.as_ref().is_none_or(|texts| query.filter.matches_texts(&job.task.task, texts));
-        if job.filter(matches).is_some_and(&mut visit) {
+        let job = job.filter(matches).map(|mut job| {
+            let texts = texts.as_ref().filter(|_| query.with_failures);
+            job.failure = texts.and_then(|texts| ListedFailure::of(&job.task.task, texts));
+            job
+        });
+        if job.is_some_and(&mut visit) {
             break;
         }
     }

@@ -130,14 +130,16 @@ impl Record {
                 || query.filter.matches_attempt(self.attempts.last().as_ref().map(EndedAttempt::of)))
     }
 
-    /// Returns the texts that a filter may need.
-    pub(super) fn texts(&self, with_args: bool) -> JobTexts {
+    /// Returns the texts that a list may need.
+    pub(super) fn texts(&self, query: &ListQuery) -> JobTexts {
         let problem = match &self.life.state {
             State::Waiting { problem, .. } => problem.clone(),
             State::Failure { problem, .. } => Some(problem.clone()),
             State::Running { .. } | State::Success { .. } => None,
         };
-        JobTexts { args: if with_args { Arc::clone(&self.args) } else { Arc::default() }, problem }
+        let args = if query.filter.needs_args() { Arc::clone(&self.args) } else { Arc::default() };
+        let last = if query.with_failures { self.attempts.last() } else { None };
+        JobTexts { args, problem, digest: last.and_then(|last| Some(last.cost?.digest)) }
     }
 
     pub(super) fn listed(&self, task: &TaskKey, id: JobId) -> ListedJob {

@@ -72,6 +72,8 @@ pub struct JobTexts {
     pub args: Arc<str>,
     /// Why it failed, also for the time being, with the details.
     pub problem: Option<Problem>,
+    /// The digest of the component that its last ended attempt ran; `None` if it is unknown, or if no list asks for it.
+    pub digest: Option<Arc<str>>,
 }
 
 /// What a filter looks at of an attempt that has ended.
@@ -252,7 +254,8 @@ mod tests {
 
     #[test]
     fn arguments_are_compared_as_values_and_as_text() {
-        let texts = JobTexts { args: r#"[{"id": 1970670598291982290, "x": 1.10}]"#.into(), problem: None };
+        let texts =
+            JobTexts { args: r#"[{"id": 1970670598291982290, "x": 1.10}]"#.into(), problem: None, digest: None };
         let args = |pointer: &str, value: &str| JobFilter {
             args: vec![(pointer.into(), value.into())],
             ..JobFilter::default()

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use saggar_job::{FailureKind, JobId, Life, Problem, Run, State, Status, TaskKey, Timestamp, Waiting};
 
 use super::Progress;
-use super::filter::JobFilter;
+use super::failure_group::{FailureGroup, failure_frames};
+use super::filter::{JobFilter, JobTexts};
 
 /// A query for jobs. A job is listed if it meets all conditions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct ListQuery {
     pub until: Option<Cursor>,
     /// Whether the list shows the beginning of each job's arguments.
     pub with_args: bool,
+    /// Whether the list shows in which way each job failed.
+    pub with_failures: bool,
     /// The most jobs of a page; 0 is taken as 1, and more than [`PAGE`](Self::PAGE) as `PAGE`.
     pub limit: usize,
 }
@@ -88,6 +91,7 @@ impl ListQuery {
             after: None,
             until: None,
             with_args: false,
+            with_failures: false,
             limit: 100,
         }
     }
@@ -248,6 +252,28 @@ pub struct ListedJob {
     pub cursor: Cursor,
     /// The beginning of its arguments, if the query asks for it.
     pub args: Option<Arc<str>>,
+    /// In which way it failed, also for the time being, if the query asks for it.
+    pub failure: Option<Box<ListedFailure>>,
+}
+
+/// In which way a job failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedFailure {
+    /// Its group.
+    pub group: FailureGroup,
+    /// The functions on the stack of its guest, innermost first.
+    pub frames: Vec<String>,
+    /// The digest of the component that its last attempt ran; `None` if unknown.
+    pub digest: Option<Arc<str>>,
+}
+
+impl ListedFailure {
+    /// Returns that of a job of `task`; `None` if it did not fail. Takes time in proportion to the details of its problem.
+    pub fn of(task: &str, texts: &JobTexts) -> Option<Box<Self>> {
+        let problem = texts.problem.as_ref()?;
+        let (group, frames) = (FailureGroup::of(task, problem), failure_frames(problem));
+        Some(Box::new(Self { group, frames, digest: texts.digest.clone() }))
+    }
 }
 
 impl ListedJob {
@@ -279,6 +305,7 @@ impl ListedJob {
             problem: None,
             cursor: Cursor(0),
             args: None,
+            failure: None,
         };
         let without_details = |problem: &Problem| Some(Problem::new(&*problem.code, &*problem.message));
         match &life.state {

@@ -111,7 +111,8 @@ impl TaskState {
             job.args = query.with_args.then(|| ListQuery::shown_args(&record.args));
             job
         };
-        let texts = record.filter(|_| query.filter.needs_texts()).map(|record| record.texts(query.filter.needs_args()));
+        let needs_texts = query.filter.needs_texts() || query.with_failures;
+        let texts = record.filter(|_| needs_texts).map(|record| record.texts(query));
         ExaminedJob { number: entry.number, job: record.map(listed), texts }
     }
 
