@@ -38,6 +38,7 @@ mod bulk_add;
 mod bulk_change;
 mod capture;
 mod change;
+mod failures;
 mod get;
 mod list;
 mod logs;

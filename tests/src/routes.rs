@@ -57,6 +57,8 @@ pub const ROUTES: &[Route] = &[
     Route::look_up("/metrics", "read"),
     Route::look_up("/v1/jobs", "read").queries(&["limit=LIMIT", "text=WORD&limit=LIMIT", "after=POSITION"]),
     Route::look_up("/v1/jobs/count", "read").queries(&["", "task={task}", "args_text=WORD"]),
+    Route::look_up("/v1/failures", "read").queries(&["", "task={task}", "after=POSITION"]),
+    Route::look_up("/v1/failures/flame", "read").queries(&["", "task={task}", "after=POSITION"]),
     Route::look_up("/v1/events", "read").queries(&["task={task}", "after=POSITION"]),
     Route::look_up("/v1/pulse", "read").queries(&["", "every_s=LIMIT"]),
     Route::look_up("/v1/reload", "read"),

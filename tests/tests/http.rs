@@ -8,6 +8,7 @@ mod http {
     mod codes;
     mod delayed;
     mod explaining;
+    mod failures;
     mod guide;
     mod hostile;
     mod in_process;

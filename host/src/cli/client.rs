@@ -9,7 +9,7 @@ use saggar_wire as wire;
 
 use super::conditions::{ChangeArgs, Conditions};
 use super::deploy::{DeploymentsArgs, Rollback};
-use super::observe::Pulse;
+use super::observe::{AuditArgs, FailureArgs, Pulse};
 use super::replay::Capture;
 use crate::config;
 
@@ -49,6 +49,8 @@ pub(crate) enum ClientCommand {
     Stats(Stats),
     /// Prints a line for each second: jobs that wait and run, and what was added, started and ended
     Pulse(Pulse),
+    /// Groups the jobs that have failed by the way they did, the largest group first
+    Failures(FailureArgs),
     /// Lists the tasks of a host, or shows one with its effective definition
     Tasks(Tasks),
     /// Lists the tenants of a host with their use of it, shows one, or removes the data of one that is not configured any more
@@ -79,6 +81,7 @@ impl ClientCommand {
             Self::Rollback(args) => &args.host,
             Self::Stats(args) => &args.host,
             Self::Pulse(args) => &args.host,
+            Self::Failures(args) => &args.host,
             Self::Tasks(args) => &args.host,
             Self::Tenants(args) => &args.host,
             Self::Audit(args) => &args.host,
@@ -331,20 +334,6 @@ pub(crate) struct TenantsArgs {
     /// its deployments and its audit
     #[arg(long, requires = "name")]
     pub(crate) remove: bool,
-
-    #[command(flatten)]
-    pub(crate) host: HostArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AuditArgs {
-    /// Maximum number of entries
-    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(crate) limit: u16,
-
-    /// Continues after a page; pass the `next` value of that page
-    #[arg(long, value_name = "NEXT")]
-    pub(crate) after: Option<String>,
 
     #[command(flatten)]
     pub(crate) host: HostArgs,

@@ -20,3 +20,38 @@ pub(crate) struct Pulse {
     #[command(flatten)]
     pub(crate) host: HostArgs,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct FailureArgs {
+    /// Only jobs of this task; mail.* stands for all tasks that begin with mail.
+    pub(crate) task: Option<String>,
+
+    /// Only jobs that ended at this time or later: 2026-11-24T10:00:00Z, or 2h (ago)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+
+    /// Only jobs whose last attempt ran a component whose digest begins like this
+    #[arg(long)]
+    pub(crate) digest: Option<String>,
+
+    /// Continues where an answer ended; pass the `next` value of that answer
+    #[arg(long, value_name = "NEXT")]
+    pub(crate) after: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Maximum number of entries
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+
+    /// Continues after a page; pass the `next` value of that page
+    #[arg(long, value_name = "NEXT")]
+    pub(crate) after: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+}

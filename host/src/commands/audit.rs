@@ -4,7 +4,7 @@ use saggar_wire::{AuditEntry, AuditPageQuery};
 
 use super::client;
 use super::output::{self, Column, Table};
-use crate::cli::client::AuditArgs;
+use crate::cli::observe::AuditArgs;
 
 const COLUMNS: &[Column] = &[
     Column::Left("TIME"),

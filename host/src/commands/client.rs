@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 
 use super::{FAILURE, INTERRUPTED, USAGE, output};
 use super::{
-    add, audit, capture, change, completions, deployments, get, list, logs, openapi, pulse, reload, rollback, stats,
-    tasks, tenants, watch,
+    add, audit, capture, change, completions, deployments, failures, get, list, logs, openapi, pulse, reload, rollback,
+    stats, tasks, tenants, watch,
 };
 use crate::cli::client::{ClientCommand, HostArgs};
 
@@ -101,6 +101,7 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
         ClientCommand::Rollback(args) => rollback::run(args).await,
         ClientCommand::Stats(args) => stats::run(args).await,
         ClientCommand::Pulse(args) => pulse::run(args).await,
+        ClientCommand::Failures(args) => failures::run(args).await,
         ClientCommand::Tasks(args) => tasks::run(args).await,
         ClientCommand::Tenants(args) => tenants::run(args).await,
         ClientCommand::Audit(args) => audit::run(args).await,

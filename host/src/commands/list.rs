@@ -98,7 +98,7 @@ async fn count(client: &Client, args: &List, query: ListQuery) -> anyhow::Result
 }
 
 /// Converts a duration such as `2h` to the time that long ago; returns any other text unchanged, for the host to parse.
-fn absolute_time(text: &str, now: Timestamp) -> String {
+pub(super) fn absolute_time(text: &str, now: Timestamp) -> String {
     let Ok(ago) = humantime::parse_duration(text) else { return text.to_owned() };
     let ago_ms = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(now.0.saturating_sub(ago_ms))).to_string()

@@ -34,6 +34,7 @@ mod place;
 
 mod answer;
 mod explain;
+mod failures;
 mod following;
 mod job_feed;
 mod large;

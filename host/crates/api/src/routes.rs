@@ -6,6 +6,7 @@ mod audit;
 mod bulk;
 mod deployments;
 mod events;
+mod failures;
 mod health;
 mod job;
 mod listing;
@@ -30,6 +31,8 @@ pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
         .routes(routes!(adding::add_batch))
         .routes(routes!(listing::list_jobs))
         .routes(routes!(listing::count_jobs))
+        .routes(routes!(failures::list_failures))
+        .routes(routes!(failures::get_failure_stacks))
         .routes(routes!(bulk::retry_jobs))
         .routes(routes!(bulk::cancel_jobs))
         .routes(routes!(bulk::delete_jobs))

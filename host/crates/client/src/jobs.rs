@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use reqwest::Url;
-use saggar_wire::{Attempts, Job, JobCount, Jobs, ListQuery, Logs, Records, RecordsQuery, Status};
+use saggar_wire::{
+    Attempts, FailureQuery, FailureStacks, Failures, Job, JobCount, Jobs, ListQuery, Logs, Records, RecordsQuery,
+    Status,
+};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -61,6 +64,18 @@ impl Client {
             Some(task) => self.host_url.join(&["v1", "tasks", task, "jobs"])?,
             None => self.host_url.join(&["v1", "jobs"])?,
         };
+        self.with_retries(async || self.send_json(self.http.get(url.clone()).query(query)).await).await
+    }
+
+    /// Groups the jobs that have failed by the way they did.
+    pub async fn failures(&self, query: &FailureQuery) -> Result<JsonBody<Failures>, ClientError> {
+        let url = self.host_url.join(&["v1", "failures"])?;
+        self.with_retries(async || self.send_json(self.http.get(url.clone()).query(query)).await).await
+    }
+
+    /// Counts the jobs that have failed by the functions in which they did.
+    pub async fn failure_stacks(&self, query: &FailureQuery) -> Result<JsonBody<FailureStacks>, ClientError> {
+        let url = self.host_url.join(&["v1", "failures", "flame"])?;
         self.with_retries(async || self.send_json(self.http.get(url.clone()).query(query)).await).await
     }
 

@@ -11,6 +11,7 @@ mod comma_list;
 mod deployment;
 mod event;
 mod explanation;
+mod failure;
 mod job;
 mod list;
 mod log;
@@ -32,6 +33,7 @@ pub use comma_list::CommaList;
 pub use deployment::{DeployedCode, Deployment, DeploymentCause, Deployments, DeploymentsQuery, RollbackQuery};
 pub use event::{EventGap, JobEvent, JobEventKind, LogEnd, Reached};
 pub use explanation::{JobExplanation, JobWait, RunningAttempt, WaitReason};
+pub use failure::{FailureFrame, FailureGroup, FailureQuery, FailureStacks, Failures};
 pub use job::{
     Callback, CallbackEvent, CallbackState, FailureKind, FailureProblem, Job, Jobs, ListedJob, Order, ParentJob,
     Status, Waiting,

@@ -261,17 +261,31 @@ pub struct ListedJob {
 pub struct ListedFailure {
     /// Its group.
     pub group: FailureGroup,
-    /// The functions on the stack of its guest, innermost first.
+    /// The innermost [`FRAMES`](Self::FRAMES) functions on the stack of its guest, innermost first. A guest may have written
+    /// them, so long ones are cut.
     pub frames: Vec<String>,
     /// The digest of the component that its last attempt ran; `None` if unknown.
     pub digest: Option<Arc<str>>,
 }
 
 impl ListedFailure {
+    /// The most functions: more than stacks of traps have.
+    pub const FRAMES: usize = 32;
+    /// The most bytes of a function's name.
+    pub const FRAME: usize = 256;
+
     /// Returns that of a job of `task`; `None` if it did not fail. Takes time in proportion to the details of its problem.
     pub fn of(task: &str, texts: &JobTexts) -> Option<Box<Self>> {
         let problem = texts.problem.as_ref()?;
-        let (group, frames) = (FailureGroup::of(task, problem), failure_frames(problem));
+        let group = FailureGroup::of(task, problem);
+        let mut frames = failure_frames(problem);
+        frames.truncate(Self::FRAMES);
+        for frame in &mut frames {
+            let end = frame.floor_char_boundary(Self::FRAME);
+            frame.truncate(end);
+        }
+        // What was read may have been much more.
+        frames.shrink_to_fit();
         Some(Box::new(Self { group, frames, digest: texts.digest.clone() }))
     }
 }
