@@ -71,6 +71,7 @@ pub const ROUTES: &[Route] = &[
     Route::change("delete", "/v1/tenants/{tenant}", "operator", "tenants.remove"),
     Route::look_up("/v1/tasks", "read"),
     Route::look_up("/v1/tasks/{task}", "read"),
+    Route::look_up("/v1/tasks/{task}/slots", "read"),
     Route::look_up("/v1/tasks/{task}/jobs", "read").queries(&["status=FAILURE", "after=POSITION"]),
     Route::look_up("/v1/tasks/{task}/jobs/{id}", "read").queries(&["", "wait=1ms", "explain=true"]),
     Route::look_up("/v1/tasks/{task}/jobs/{id}/feed", "read").queries(&["", "after=POSITION"]),

@@ -53,3 +53,20 @@ async fn a_paused_task_accepts_jobs_and_starts_none_even_after_a_restart() {
     assert_eq!(server.act("/v1/tasks/nowhere/pause").await.code(), "unknown-task");
     server.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_slots_of_a_task_show_which_attempts_run() {
+    let server = serve();
+    let free = server.get("/v1/tasks/gated/slots").await;
+    assert_eq!((free.status, &free.body), (200, &json!({ "slots": 1, "attempts": [] })));
+    let id = server.close_gate("gated").await;
+    let slots = server.get("/v1/tasks/gated/slots").await.body;
+    let attempt = &slots["attempts"][0];
+    assert_eq!((&attempt["id"], &attempt["number"], &attempt["cancelling"]), (&json!(id), &json!(1), &json!(false)));
+    assert!(attempt["started_at"].as_str() < attempt["deadline_at"].as_str(), "{slots}");
+    assert_eq!(attempt["digest"].as_str().map(str::len), Some(64), "{slots}");
+    let task = server.get("/v1/tasks/gated").await.body;
+    assert_eq!((&task["slots"], &task["busy"]), (&json!(1), &json!(1)));
+    assert_eq!(server.get("/v1/tasks/nothing/slots").await.code(), "unknown-task");
+    drop(server);
+}

@@ -50,6 +50,7 @@ pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
         .routes(routes!(pulse::follow_pulse))
         .routes(routes!(tasks::list_tasks))
         .routes(routes!(tasks::get_task))
+        .routes(routes!(tasks::get_slots))
         .routes(routes!(tasks::pause_task))
         .routes(routes!(tasks::resume_task))
         .routes(routes!(reload::reload, reload::get_reload))

@@ -1,7 +1,7 @@
 //! Requests about tasks: listing, pausing, resuming and reloading.
 
 use reqwest::{RequestBuilder, StatusCode};
-use saggar_wire::{ReloadStatus, Reloaded, Task, Tasks};
+use saggar_wire::{ReloadStatus, Reloaded, Slots, Task, Tasks};
 
 use crate::client::Client;
 use crate::error::ClientError;
@@ -30,6 +30,12 @@ impl Client {
     /// Returns one task, with its definition.
     pub async fn task(&self, task: &str) -> Result<JsonBody<Task>, ClientError> {
         let url = self.host_url.join(&["v1", "tasks", task])?;
+        self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
+    }
+
+    /// Returns the slots of a task, and which attempts have them.
+    pub async fn slots(&self, task: &str) -> Result<JsonBody<Slots>, ClientError> {
+        let url = self.host_url.join(&["v1", "tasks", task, "slots"])?;
         self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
     }
 

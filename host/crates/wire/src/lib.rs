@@ -47,7 +47,8 @@ pub use record::{ListedRecord, Records, RecordsQuery};
 pub use reload::{Diagnostic, LastReload, ReloadStatus, Reloaded, Severity};
 pub use streamed::{StreamedEvent, StreamedFeed, StreamedLine, StreamedPulse};
 pub use task::{
-    Counts, NotReady, OrphanedTask, Rate, Rates, Readiness, Task, TaskState, TaskStates, TaskSummary, Tasks,
+    Counts, NotReady, OrphanedTask, Rate, Rates, Readiness, SlotAttempt, Slots, Task, TaskState, TaskStates,
+    TaskSummary, Tasks,
 };
 pub use tenant::{
     FailedTenant, HostInfo, Me, Quota, ReloadedTenants, RemovedTenant, RequestLimits, Tenant, TenantState, Tenants,

@@ -84,6 +84,10 @@ pub struct TaskSummary {
     /// Since when the first job in the ready queue has been ready.
     #[schema(format = DateTime)]
     pub first_ready_at: Option<String>,
+    /// How many attempts may run at once.
+    pub slots: u64,
+    /// How many attempts run.
+    pub busy: u64,
 }
 
 /// All tasks.
@@ -161,11 +165,46 @@ pub struct Task {
     /// Since when the first job in the ready queue has been ready.
     #[schema(format = DateTime)]
     pub first_ready_at: Option<String>,
+    /// How many attempts may run at once.
+    pub slots: u64,
+    /// How many attempts run.
+    pub busy: u64,
     /// Its file, relative to the app's directory.
     pub file: String,
     /// Its effective definition: the task file that an author would write, with all defaults filled in.
     #[schema(schema_with = task_file)]
     pub definition: Value,
+}
+
+/// The slots of a task, in each of which one attempt runs at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Slots {
+    /// How many there are.
+    pub slots: u64,
+    /// The attempts that have one, the one that began first first. More than there are slots while attempts go on that began
+    /// before there were fewer.
+    pub attempts: Vec<SlotAttempt>,
+}
+
+/// An attempt that has a slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SlotAttempt {
+    /// The id of its job.
+    pub id: u64,
+    /// Its fence, as in the attempts of its job.
+    pub run: u64,
+    /// Its number among the attempts of its job, from 1.
+    pub number: u32,
+    /// When it began.
+    #[schema(format = DateTime)]
+    pub started_at: String,
+    /// When its timeout ends it.
+    #[schema(format = DateTime)]
+    pub deadline_at: String,
+    /// Whether its job was cancelled, so that it is being stopped.
+    pub cancelling: bool,
+    /// The digest of the component that runs; null until it is known.
+    pub digest: Option<String>,
 }
 
 /// Refers to the JSON Schema of task files, which the document has under this name.

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use http::StatusCode;
-use saggar_queue::{Rate, Rates};
+use saggar_queue::{Rate, Rates, TaskQueue};
 use saggar_wire::{self as wire, Code};
 
 use crate::access::{Admin, Allowed, Read};
@@ -46,6 +46,19 @@ pub(super) async fn get_task(
     _: Parameters<NoParameters>,
 ) -> Answered<wire::Task> {
     Ok(Answer::ok(shown(&access.jobs.task(&task)?)))
+}
+
+/// The slots of a task, and which attempts have them.
+#[utoipa::path(
+    get, path = "/v1/tasks/{task}/slots", tag = "tasks", params(TaskAddress),
+    responses((status = 200, description = "The slots", body = wire::Slots), TaskRefusals)
+)]
+pub(super) async fn get_slots(
+    access: Allowed<Read>,
+    TaskAddress(task): TaskAddress,
+    _: Parameters<NoParameters>,
+) -> Answered<wire::Slots> {
+    Ok(Answer::ok(slots(&access.jobs.task(&task)?, &*access.jobs.queue(&task)?)))
 }
 
 /// Pauses a task: no more attempts begin; survives restarts. Running attempts go on, and jobs can be added.
@@ -102,13 +115,44 @@ fn summary(known: &KnownTask) -> wire::TaskSummary {
         counts: show::counts(counts),
         rates: shown_rates(rates),
         first_ready_at: counts.first_ready_at.map(rfc3339::write),
+        slots: u64::from(task.worker_nums),
+        busy: counts.running as u64,
     }
 }
 
 fn shown(known: &KnownTask) -> wire::Task {
-    let wire::TaskSummary { id, name, state, problem, paused, held_by, counts, rates, first_ready_at } = summary(known);
-    let (file, definition) = (known.task.file().to_owned(), known.task.effective_definition());
-    wire::Task { id, name, state, problem, paused, held_by, counts, rates, first_ready_at, file, definition }
+    let summary = summary(known);
+    wire::Task {
+        id: summary.id,
+        name: summary.name,
+        state: summary.state,
+        problem: summary.problem,
+        paused: summary.paused,
+        held_by: summary.held_by,
+        counts: summary.counts,
+        rates: summary.rates,
+        first_ready_at: summary.first_ready_at,
+        slots: summary.slots,
+        busy: summary.busy,
+        file: known.task.file().to_owned(),
+        definition: known.task.effective_definition(),
+    }
+}
+
+fn slots(known: &KnownTask, queue: &TaskQueue) -> wire::Slots {
+    let timeout_ms = u64::try_from(known.task.timeout.as_millis()).unwrap_or(u64::MAX);
+    let mut running = queue.running_attempts();
+    running.sort_by_key(|running| (running.started_at(), running.id()));
+    let attempts = running.iter().map(|running| wire::SlotAttempt {
+        id: running.id().0,
+        run: running.run().0,
+        number: running.attempt(),
+        started_at: rfc3339::write(running.started_at()),
+        deadline_at: rfc3339::write(running.started_at().plus_ms(timeout_ms)),
+        cancelling: running.is_cancelled(),
+        digest: running.component().map(|digest| digest.to_string()),
+    });
+    wire::Slots { slots: u64::from(known.task.worker_nums), attempts: attempts.collect() }
 }
 
 fn shown_orphan(orphan: &KnownOrphan) -> wire::OrphanedTask {
