@@ -280,6 +280,11 @@ impl App {
         self.code.get(&CodeKey::of(task, &task.process.value.code))
     }
 
+    /// Returns the code that can be used, in the order of its names.
+    pub(crate) fn usable_code(&self) -> Vec<(&CodeKey, saggar_sandbox::Plugin)> {
+        self.code.usable()
+    }
+
     /// Returns the code that can be used as a deployment lists it.
     pub fn deployed(&self) -> Vec<DeployedCode> {
         self.code.deployed()

@@ -147,6 +147,11 @@ impl LoadedCode {
         names
     }
 
+    /// Returns the code that can be used, in the order of its names.
+    pub(crate) fn usable(&self) -> Vec<(&CodeKey, Plugin)> {
+        self.0.iter().filter_map(|(key, version)| Some((key, version.loaded.usable()?))).collect()
+    }
+
     /// Returns the usable code as a deployment lists it, in the order of its names.
     pub(crate) fn deployed(&self) -> Vec<DeployedCode> {
         let deployed = |(key, version): (&CodeKey, &LoadedVersion)| {

@@ -42,6 +42,7 @@ mod failures;
 mod get;
 mod list;
 mod logs;
+mod plugins;
 mod pulse;
 mod reload;
 mod rollback;

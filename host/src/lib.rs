@@ -49,6 +49,7 @@ mod job_view;
 mod jobs;
 mod loading;
 mod meters;
+mod plugin_view;
 mod reload;
 mod reload_view;
 mod reloads;

@@ -15,6 +15,7 @@ use saggar_wire::{self as wire, Code};
 use saggar_worker::{AddError, Family, LookupError, OpenTask, Orphan, Unready};
 
 use crate::host::{Health, Host};
+use crate::plugin_view;
 use crate::reload_view;
 use crate::reloads::ReloadError;
 use crate::single_app::SingleApp;
@@ -158,6 +159,19 @@ impl Jobs for HostJobs {
 
     async fn version(&self, digest: &str) -> Result<Option<Arc<[u8]>>, StoreError> {
         self.0.version(digest).await
+    }
+
+    fn plugins(&self) -> Vec<wire::PluginSummary> {
+        plugin_view::list(&self.0.app())
+    }
+
+    fn plugin(&self, name: &str) -> Option<wire::Plugin> {
+        plugin_view::find(&self.0.app(), name)
+    }
+
+    fn problems(&self) -> wire::AppProblems {
+        let app = self.0.app();
+        wire::AppProblems { count: app.problems.len() as u64, problems: reload_view::diagnostics(&app.problems) }
     }
 
     fn reload_status(&self) -> wire::ReloadStatus {

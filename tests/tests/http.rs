@@ -16,6 +16,7 @@ mod http {
     mod looking;
     mod numbers;
     mod operators;
+    mod plugins;
     mod slow_next;
     mod stage;
     mod stopping;

@@ -9,7 +9,7 @@ use saggar_wire as wire;
 
 use super::conditions::{ChangeArgs, Conditions};
 use super::deploy::{DeploymentsArgs, Rollback};
-use super::observe::{AuditArgs, FailureArgs, Pulse};
+use super::observe::{AuditArgs, FailureArgs, PluginArgs, Pulse};
 use super::replay::Capture;
 use crate::config;
 
@@ -51,6 +51,8 @@ pub(crate) enum ClientCommand {
     Pulse(Pulse),
     /// Groups the jobs that have failed by the way they did, the largest group first
     Failures(FailureArgs),
+    /// Lists the plugins and scripts that a host runs, or shows one: its imports, what it may do, its versions
+    Plugins(PluginArgs),
     /// Lists the tasks of a host, or shows one with its effective definition
     Tasks(Tasks),
     /// Lists the tenants of a host with their use of it, shows one, or removes the data of one that is not configured any more
@@ -82,6 +84,7 @@ impl ClientCommand {
             Self::Stats(args) => &args.host,
             Self::Pulse(args) => &args.host,
             Self::Failures(args) => &args.host,
+            Self::Plugins(args) => &args.host,
             Self::Tasks(args) => &args.host,
             Self::Tenants(args) => &args.host,
             Self::Audit(args) => &args.host,

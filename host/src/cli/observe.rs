@@ -43,6 +43,15 @@ pub(crate) struct FailureArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct PluginArgs {
+    /// The name of the plugin or script to show, such as plugins.mail.send
+    pub(crate) name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
     /// Maximum number of entries
     #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]

@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 
 use super::{FAILURE, INTERRUPTED, USAGE, output};
 use super::{
-    add, audit, capture, change, completions, deployments, failures, get, list, logs, openapi, pulse, reload, rollback,
-    stats, tasks, tenants, watch,
+    add, audit, capture, change, completions, deployments, failures, get, list, logs, openapi, plugins, pulse, reload,
+    rollback, stats, tasks, tenants, watch,
 };
 use crate::cli::client::{ClientCommand, HostArgs};
 
@@ -102,6 +102,7 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
         ClientCommand::Stats(args) => stats::run(args).await,
         ClientCommand::Pulse(args) => pulse::run(args).await,
         ClientCommand::Failures(args) => failures::run(args).await,
+        ClientCommand::Plugins(args) => plugins::run(args).await,
         ClientCommand::Tasks(args) => tasks::run(args).await,
         ClientCommand::Tenants(args) => tenants::run(args).await,
         ClientCommand::Audit(args) => audit::run(args).await,

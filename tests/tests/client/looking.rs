@@ -226,3 +226,30 @@ fn ctrl_c_ends_a_command_whose_output_is_not_read() {
     waiting.join().expect("the thread does not panic").expect("the receiver exists");
     drop(pipe);
 }
+
+#[test]
+fn failures_are_listed_by_group() {
+    let server = with_jobs();
+    let listed = ask_well(&server, &["failures"]);
+    let row: Vec<&str> = listed.lines().nth(1).expect("a group").split_whitespace().collect();
+    assert_eq!((row[0], row[2], row[3]), ("1", "failing", "not-yet"), "{listed}");
+    assert!(listed.contains("attempt # fails by reject"), "{listed}");
+    let group = format!("group={}", row[1]);
+    assert_eq!(ask_well(&server, &["list", "--where", &group, "--count"]), "1\n");
+    assert_eq!(ask_json(&server, &["failures", "failing"])["groups"][0]["group"], row[1]);
+    assert_eq!(ask(&server, &["failures", "mail.*"]).err, "(no failures)\n");
+}
+
+#[test]
+fn plugins_are_listed_and_shown() {
+    let server = serve();
+    // A host has them a moment after its tasks are ready.
+    while ask(&server, &["plugins"]).err == "(no plugins)\n" {}
+    let listed = ask_well(&server, &["plugins"]);
+    let row = listed.lines().find(|line| line.starts_with("plugins.echo ")).expect("echo");
+    assert!(row.contains("processor") && row.ends_with("faulty, mail.send, small"), "{listed}");
+    let shown = ask_well(&server, &["plugins", "plugins.echo"]);
+    assert!(shown.contains("mail.send as processor") && shown.contains("DEPLOYMENT"), "{shown}");
+    assert_eq!(ask_json(&server, &["plugins", "plugins.echo"])["name"], "plugins.echo");
+    assert!(ask(&server, &["plugins", "echo"]).err.contains("(unknown-plugin)"));
+}

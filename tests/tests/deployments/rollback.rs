@@ -176,3 +176,20 @@ async fn a_running_job_ends_with_the_code_that_it_began_with() {
     assert_eq!(attempts["attempts"][0]["deployment"], 2);
     server.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_shows_the_versions_that_have_run() {
+    let app = app();
+    let server = serve(&app);
+    write_plugin(&app, "two");
+    assert_eq!(done(&server, "/v1/reload").await, 2);
+    write_script(&app, 2);
+    assert_eq!(done(&server, "/v1/reload").await, 3);
+    let plugin = server.get("/v1/plugins/plugins.echo").await.body;
+    let versions = plugin["versions"].as_array().expect("versions");
+    let numbers: Vec<_> = versions.iter().map(|version| &version["deployment"]).collect();
+    assert_eq!(numbers, [&json!(2), &json!(1)], "{plugin}");
+    assert_eq!(plugin["in_use"][0]["digest"], versions[0]["digest"]);
+    assert_ne!(versions[0]["digest"], versions[1]["digest"]);
+    server.stop();
+}

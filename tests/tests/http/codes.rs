@@ -81,6 +81,7 @@ async fn provoke(stage: Arc<Stage>, code: Code) -> Value {
         Code::ReloadFailed => open.act("/v1/reload").await.document(),
         Code::UnknownDeployment => open.act("/v1/rollback?to=99").await.document(),
         Code::UnknownVersion => open.get("/v1/versions/0f").await.document(),
+        Code::UnknownPlugin => open.get("/v1/plugins/plugins.ehco").await.document(),
         Code::Stopping => stopping().await,
         Code::Overloaded => spawn_blocking(overloaded).await.expect("it does not panic"),
         Code::StoreFull => store_full().await,

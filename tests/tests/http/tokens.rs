@@ -38,9 +38,15 @@ fn operations() -> Vec<(String, String, bool)> {
     all
 }
 
+/// Returns the path of a route for what the app has.
+fn path_of(route: &Route) -> String {
+    let path = route.path.replace("{task}", "mail.send").replace("{id}", "1").replace("{tenant}", "default");
+    path.replace("{name}", "plugins.echo")
+}
+
 /// Returns the status of a route, without reading the body, which may be endless.
 async fn status(server: &Server, route: &Route, headers: &[(&str, &str)]) -> u16 {
-    let path = route.path.replace("{task}", "mail.send").replace("{id}", "1").replace("{tenant}", "default");
+    let path = path_of(route);
     let method: Method = route.method.to_uppercase().parse().expect("a method");
     let mut request = server.request(method.clone(), &path);
     if method == Method::POST {
@@ -167,6 +173,7 @@ async fn to_a_token_of_a_tenant_that_does_not_run_nothing_is_there() {
     let listener = listen(saggar::service(host.inner(), tokens), Limits::default()).await;
     let ask = |method: &str, path: &str, tenant: &str| {
         let path = path.replace("{task}", "mail.send").replace("{id}", "1").replace("{tenant}", "default");
+        let path = path.replace("{name}", "plugins.echo");
         let method: Method = method.to_uppercase().parse().expect("a method");
         let request = client().request(method, format!("http://{}{path}", listener.address()));
         send(request.bearer_auth(format!("{tenant}-token")).json(&json!({})))

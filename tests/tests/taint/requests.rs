@@ -88,6 +88,7 @@ impl Template {
             .replace("{task}", &task)
             .replace("{id}", &rng.u64(1..40).to_string())
             .replace("{tenant}", "WORD")
+            .replace("{name}", "plugins.WORD.echo")
             .replace("{digest}", &"0".repeat(64))
             .replace("LIMIT", &rng.u8(1..50).to_string())
             .replace("POSITION", &positions.any(rng));

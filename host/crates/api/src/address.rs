@@ -44,6 +44,22 @@ pub(crate) struct VersionAddress(
     pub(crate) String,
 );
 
+/// The decoded `{name}` of a path.
+#[derive(IntoParams)]
+#[into_params(names("name"), parameter_in = Path)]
+pub(crate) struct PluginAddress(
+    /// The name of the plugin or script, such as `plugins.mail.send`.
+    pub(crate) String,
+);
+
+impl FromRequestParts<Service> for PluginAddress {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Refusal> {
+        Ok(Self(part(parts, service, "name").await?))
+    }
+}
+
 impl FromRequestParts<Service> for VersionAddress {
     type Rejection = Refusal;
 

@@ -85,6 +85,15 @@ pub trait Jobs: Send + Sync + 'static {
     /// Returns the code with this digest, if it is kept.
     async fn version(&self, digest: &str) -> Result<Option<Arc<[u8]>>, StoreError>;
 
+    /// Returns the plugins and scripts of the app that can be used.
+    fn plugins(&self) -> Vec<wire::PluginSummary>;
+
+    /// Returns the plugin or script with this name, without its versions; `None` if there is none that can be used.
+    fn plugin(&self, name: &str) -> Option<wire::Plugin>;
+
+    /// Returns the problems of the app that runs.
+    fn problems(&self) -> wire::AppProblems;
+
     /// Returns the state of reloads.
     fn reload_status(&self) -> wire::ReloadStatus;
 }

@@ -13,6 +13,7 @@ mod listing;
 mod logs;
 mod me;
 mod metrics;
+mod plugins;
 mod pulse;
 mod record;
 mod reload;
@@ -57,6 +58,9 @@ pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
         .routes(routes!(deployments::list_deployments))
         .routes(routes!(deployments::roll_back))
         .routes(routes!(deployments::get_version))
+        .routes(routes!(plugins::list_plugins))
+        .routes(routes!(plugins::get_plugin))
+        .routes(routes!(plugins::get_problems))
         .routes(routes!(me::get_me))
         .routes(routes!(audit::get_audit))
         .routes(routes!(tenants::list_tenants))

@@ -1,7 +1,7 @@
 //! Requests about tasks: listing, pausing, resuming and reloading.
 
 use reqwest::{RequestBuilder, StatusCode};
-use saggar_wire::{ReloadStatus, Reloaded, Slots, Task, Tasks};
+use saggar_wire::{AppProblems, Plugin, Plugins, ReloadStatus, Reloaded, Slots, Task, Tasks};
 
 use crate::client::Client;
 use crate::error::ClientError;
@@ -36,6 +36,24 @@ impl Client {
     /// Returns the slots of a task, and which attempts have them.
     pub async fn slots(&self, task: &str) -> Result<JsonBody<Slots>, ClientError> {
         let url = self.host_url.join(&["v1", "tasks", task, "slots"])?;
+        self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
+    }
+
+    /// Returns the plugins and scripts that can be used.
+    pub async fn plugins(&self) -> Result<JsonBody<Plugins>, ClientError> {
+        let url = self.host_url.join(&["v1", "plugins"])?;
+        self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
+    }
+
+    /// Returns one of them by its name, such as `plugins.mail.send`.
+    pub async fn plugin(&self, name: &str) -> Result<JsonBody<Plugin>, ClientError> {
+        let url = self.host_url.join(&["v1", "plugins", name])?;
+        self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
+    }
+
+    /// Returns the problems of the app that runs.
+    pub async fn problems(&self) -> Result<JsonBody<AppProblems>, ClientError> {
+        let url = self.host_url.join(&["v1", "problems"])?;
         self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
     }
 

@@ -128,6 +128,8 @@ codes! {
         "The app has no deployment of this number, or none before the running one; nothing was changed. `GET /v1/deployments` lists those that are recorded.";
     UnknownVersion 404 "unknown-version" "Unknown version"
         "The host keeps no plugin or script of the app with this digest: it never ran, or was removed to make room.";
+    UnknownPlugin 404 "unknown-plugin" "Unknown plugin"
+        "The app has no plugin or script of this name, or none that a task uses and that can be used; `GET /v1/plugins` lists them.";
     Stopping 503 "stopping" "Host is stopping"
         "The host takes no more jobs, and requests do not wait; try again after `Retry-After` seconds.";
     Overloaded 503 "overloaded" "Host is overloaded"

@@ -16,6 +16,7 @@ mod job;
 mod list;
 mod log;
 mod object;
+mod plugin;
 mod problem;
 mod pulse;
 mod record;
@@ -41,6 +42,7 @@ pub use job::{
 pub use list::{JobCount, JobFilter, ListField, ListQuery};
 pub use log::{Level, LogLine, Logs, Source};
 pub use object::Object;
+pub use plugin::{AppProblems, Plugin, PluginSummary, PluginUse, PluginVersion, Plugins, UsedPlugin};
 pub use problem::Problem;
 pub use pulse::{ActivityCounts, Percentiles, Pulse, PulseQuery, PulseTask};
 pub use record::{ListedRecord, Records, RecordsQuery};

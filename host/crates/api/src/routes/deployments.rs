@@ -29,7 +29,7 @@ const MAX_LIMIT: usize = 100;
 const MAX_CODE: usize = 1_000;
 
 /// Maximum bytes of an answer while it is built: some thousand entries of code, each twice.
-const MAX_DEPLOYMENTS: usize = 4 << 20;
+pub(super) const MAX_DEPLOYMENTS: usize = 4 << 20;
 
 /// How long a client waits for a rollback, as for a reload.
 const MAX_WAIT: Duration = Duration::from_secs(30);
