@@ -64,6 +64,7 @@ pub const ROUTES: &[Route] = &[
     Route::look_up("/v1/reload", "read"),
     Route::look_up("/v1/deployments", "read").queries(&["", "limit=LIMIT"]),
     Route::look_up("/v1/versions/{digest}", "admin"),
+    Route::look_up("/v1/series", "read").queries(&["", "task={task}"]),
     Route::look_up("/v1/plugins", "read"),
     Route::look_up("/v1/plugins/{name}", "read"),
     Route::look_up("/v1/problems", "read"),

@@ -17,6 +17,7 @@ mod http {
     mod numbers;
     mod operators;
     mod plugins;
+    mod series;
     mod slow_next;
     mod stage;
     mod stopping;

@@ -249,7 +249,7 @@ fn plugins_are_listed_and_shown() {
     let row = listed.lines().find(|line| line.starts_with("plugins.echo ")).expect("echo");
     assert!(row.contains("processor") && row.ends_with("faulty, mail.send, small"), "{listed}");
     let shown = ask_well(&server, &["plugins", "plugins.echo"]);
-    assert!(shown.contains("mail.send as processor") && shown.contains("DEPLOYMENT"), "{shown}");
+    assert!(shown.contains("mail.send as processor") && shown.contains("imports"), "{shown}");
     assert_eq!(ask_json(&server, &["plugins", "plugins.echo"])["name"], "plugins.echo");
     assert!(ask(&server, &["plugins", "echo"]).err.contains("(unknown-plugin)"));
 }

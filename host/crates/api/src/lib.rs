@@ -40,6 +40,7 @@ mod job_feed;
 mod large;
 mod log_lines;
 mod pulse_stream;
+mod series;
 mod show;
 mod sse;
 

@@ -17,6 +17,7 @@ mod plugins;
 mod pulse;
 mod record;
 mod reload;
+mod series;
 mod tasks;
 mod tenants;
 
@@ -49,6 +50,7 @@ pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
         .routes(routes!(events::follow_feed))
         .routes(routes!(events::follow_many))
         .routes(routes!(pulse::follow_pulse))
+        .routes(routes!(series::get_series))
         .routes(routes!(tasks::list_tasks))
         .routes(routes!(tasks::get_task))
         .routes(routes!(tasks::get_slots))

@@ -1,7 +1,7 @@
 //! Requests about tasks: listing, pausing, resuming and reloading.
 
 use reqwest::{RequestBuilder, StatusCode};
-use saggar_wire::{AppProblems, Plugin, Plugins, ReloadStatus, Reloaded, Slots, Task, Tasks};
+use saggar_wire::{AppProblems, Plugin, Plugins, ReloadStatus, Reloaded, Series, SeriesQuery, Slots, Task, Tasks};
 
 use crate::client::Client;
 use crate::error::ClientError;
@@ -55,6 +55,12 @@ impl Client {
     pub async fn problems(&self) -> Result<JsonBody<AppProblems>, ClientError> {
         let url = self.host_url.join(&["v1", "problems"])?;
         self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
+    }
+
+    /// Returns what one or all tasks did in the last two hours.
+    pub async fn series(&self, query: &SeriesQuery) -> Result<JsonBody<Series>, ClientError> {
+        let url = self.host_url.join(&["v1", "series"])?;
+        self.with_retries(async || self.send_json(self.http.get(url.clone()).query(query)).await).await
     }
 
     /// Pauses a task; survives restarts.

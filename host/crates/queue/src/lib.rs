@@ -3,6 +3,7 @@
 //! A [`Store`] only persists; [`saggar_job::transition`] alone decides what becomes of a job. [`TaskQueue`] adds what
 //! is not stored: waiters, live progress, cancel signals and events.
 
+mod activity;
 mod context;
 mod doorbell;
 mod durations;
@@ -18,6 +19,7 @@ mod task_queue;
 mod totals;
 mod waiters;
 
+pub use activity::{Activity, PastStep, Quantiles};
 pub use durations::Distribution;
 pub use error::WaitError;
 pub use event::{BadEventId, EventFilter, EventId, Events, Followed, Gap, JobEvent, JobEventKind, KeptEvent, Missed};
@@ -25,7 +27,7 @@ pub use fingerprint::{UniqueBy, are_same_args, fingerprint};
 pub use meters::{SeriesLabel, describe_metrics, series_label};
 pub use options::{AddOptions, KEY_RULE, MAX_KEY, OptionsError, Unique, UniqueScope, is_key};
 pub use queue::Queue;
-pub use rates::{Activity, Counters, Rate, Rates};
+pub use rates::{Counters, Rate, Rates};
 pub use saggar_store::{
     AddError, Added, AttemptRecord, Attempts, AuditEntry, AuditLimits, AuditPage, AuditQuery, AuditSize, BadCursor,
     BadGroup, CallbackBackoff, CallbackKind, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed,

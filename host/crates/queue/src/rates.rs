@@ -4,10 +4,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use saggar_job::{Clock, Timestamp};
 
+use crate::activity::{Activity, PastStep, PastSteps, Reading};
 use crate::durations::Durations;
 use crate::totals::Endings;
 use crate::{Distribution, Totals};
@@ -52,35 +54,6 @@ pub struct Rates {
     pub retried: Rate,
 }
 
-/// What a task has done since the process began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Activity {
-    /// Jobs added.
-    pub added: u64,
-    /// Attempts started.
-    pub started: u64,
-    /// Jobs that succeeded.
-    pub succeeded: u64,
-    /// Jobs that failed.
-    pub failed: u64,
-    /// Failed attempts that are followed by another one.
-    pub retried: u64,
-}
-
-impl Activity {
-    /// Returns what was done since `earlier`.
-    #[must_use]
-    pub fn since(&self, earlier: &Self) -> Self {
-        Self {
-            added: self.added.saturating_sub(earlier.added),
-            started: self.started.saturating_sub(earlier.started),
-            succeeded: self.succeeded.saturating_sub(earlier.succeeded),
-            failed: self.failed.saturating_sub(earlier.failed),
-            retried: self.retried.saturating_sub(earlier.retried),
-        }
-    }
-}
-
 /// The counters of one task. Reading them is cheap.
 pub struct Counters {
     clock: Arc<dyn Clock>,
@@ -95,6 +68,8 @@ pub struct Counters {
     last_second: AtomicU64,
     /// The totals at the start of each second in which something was counted, oldest first. Never empty.
     samples: Mutex<VecDeque<(u64, Sample)>>,
+    /// What was done in the last hours.
+    past: Mutex<PastSteps>,
 }
 
 impl Counters {
@@ -106,6 +81,7 @@ impl Counters {
             start_delays: Durations::default(),
             last_second: AtomicU64::new(second_of(clock.now())),
             samples: Mutex::new(VecDeque::from([(clock.elapsed().as_secs(), Sample::default())])),
+            past: Mutex::new(PastSteps::new(clock.elapsed())),
             clock,
         }
     }
@@ -144,6 +120,18 @@ impl Counters {
         self.start_delays.snapshot()
     }
 
+    /// Calls `visit` with each step from the one with the number `from` on in which the task did something, in their order; the
+    /// last one may go on.
+    pub fn past(&self, from: u64, visit: impl FnMut(&PastStep)) {
+        let past = self.past.lock();
+        past.visit(from, &self.reading(), visit);
+    }
+
+    /// Returns the time since the point from which steps are numbered.
+    pub fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
     /// Returns how much the task does, since the process began and over the last minute.
     pub fn rates(&self) -> Rates {
         let second = self.clock.elapsed().as_secs();
@@ -178,6 +166,13 @@ impl Counters {
         while samples.get(1).is_some_and(|(old, _)| old + WINDOW_SECONDS < second) {
             samples.pop_front();
         }
+        drop(samples);
+        self.past.lock().advance(second, || self.reading());
+    }
+
+    fn reading(&self) -> Reading {
+        let (attempt_times, start_delays) = (self.attempt_times(), self.start_delays());
+        Reading { activity: self.activity(), attempt_times, start_delays }
     }
 
     fn load(&self) -> Sample {
@@ -259,6 +254,32 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn steps_say_what_was_done_when() {
+        let (clock, counters) = counters();
+        let first = counters.elapsed().as_secs() / PastStep::SECONDS;
+        let steps = |from: u64| {
+            let mut steps = Vec::new();
+            counters.past(from, |past| steps.push((past.step - first, past.done.added)));
+            steps
+        };
+        assert!(steps(0).is_empty());
+        count(&clock, &counters, 1, 12);
+        // A task that does nothing has no steps.
+        clock.advance_ms(100_000);
+        count(&clock, &counters, 5, 1);
+        counters.attempt_times.count(Duration::from_millis(80));
+        let sum: u64 = steps(0).iter().map(|(_, added)| added).sum();
+        assert_eq!((steps(0).len(), sum), (3, 17), "{:?}", steps(0));
+        assert_eq!(steps(first + 2), [(11, 5)]);
+        let mut times = None;
+        counters.past(first + 2, |past| times = past.attempt_times);
+        let times = times.expect("an attempt was counted");
+        assert!((70.0..90.0).contains(&times.p50) && times.p50 == times.p99, "{times:?}");
+        count(&clock, &counters, 1, 20_000);
+        assert!((720..=722).contains(&steps(0).len()), "{}", steps(0).len());
     }
 
     #[test]

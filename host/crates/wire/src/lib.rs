@@ -21,6 +21,7 @@ mod problem;
 mod pulse;
 mod record;
 mod reload;
+mod series;
 mod streamed;
 mod task;
 mod tenant;
@@ -47,6 +48,7 @@ pub use problem::Problem;
 pub use pulse::{ActivityCounts, Percentiles, Pulse, PulseQuery, PulseTask};
 pub use record::{ListedRecord, Records, RecordsQuery};
 pub use reload::{Diagnostic, LastReload, ReloadStatus, Reloaded, Severity};
+pub use series::{PercentileSeries, Series, SeriesQuery};
 pub use streamed::{StreamedEvent, StreamedFeed, StreamedLine, StreamedPulse};
 pub use task::{
     Counts, NotReady, OrphanedTask, Rate, Rates, Readiness, SlotAttempt, Slots, Task, TaskState, TaskStates,
