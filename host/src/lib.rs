@@ -82,8 +82,9 @@ pub use saggar_job::{
 };
 pub use saggar_queue::{
     Added, AttemptRecord, CallbackBackoff, ChangeError, Cost, Counts, Cursor, DeployedCode, Deployment,
-    DeploymentCause, DeploymentPage, EventFilter, EventId, Events, Followed, Gap, JobEvent, JobEventKind, KeptEvent,
-    ListOrder, ListQuery, ListedJob, LogLine, Missed, NewJob, Page, Progress, Rates, StoreError, UniqueBy, fingerprint,
+    DeploymentCause, DeploymentPage, EventFilter, EventId, Events, FailureGroup, Followed, Gap, JobEvent, JobEventKind,
+    JobFilter, KeptEvent, ListOrder, ListQuery, ListedFailure, ListedJob, LogLine, Missed, NewJob, Page, Progress,
+    Rates, StoreError, TaskPattern, UniqueBy, fingerprint,
 };
 pub use saggar_sandbox::{
     Allocator, CompileState, Compiler, CompilerLauncher, Engine, Plugin, PoolUsage, Script, compile_if_asked,

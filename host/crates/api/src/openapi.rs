@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use saggar_wire::{Order, Problem};
+use saggar_wire::{ListField, Order, Problem};
 use utoipa::OpenApi;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -35,7 +35,7 @@ use crate::service::Service;
         (name = "tenants", description = "Tenants, with their use of the host, the caller's own rights, and the audit"),
         (name = "health", description = "Whether the process answers and the host takes jobs")
     ),
-    components(schemas(Order, Problem)),
+    components(schemas(ListField, Order, Problem)),
     // A token is required, unless the host has none.
     security((), ("token" = []))
 )]
