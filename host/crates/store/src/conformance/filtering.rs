@@ -167,9 +167,9 @@ pub(super) async fn jobs_are_filtered_by_their_arguments(locations: &dyn Locatio
     assert_eq!(ids(&fixture, text("éé\"}]")).await, [4]);
     assert_eq!(ids(&fixture, text("")).await, [4, 3, 2, 1]);
     let listed = pages(&*fixture.store, ListQuery { with_args: true, ..filtered(|_| ()) }).await;
-    let shown: Vec<_> = listed.iter().map(|job| job.args.as_deref().unwrap_or_default()).collect();
-    assert_eq!(shown[1..], ["[]", r#"[{ "id" : 7.50 }, "ada"]"#, r#"[{"id":1970670598291982290}]"#]);
-    assert!(long.starts_with(shown[0]) && (510..=ListQuery::SHOWN_ARGS).contains(&shown[0].len()));
+    let beginnings: Vec<_> = listed.iter().map(|job| job.args.as_deref().unwrap_or_default()).collect();
+    assert_eq!(beginnings[1..], ["[]", r#"[{ "id" : 7.50 }, "ada"]"#, r#"[{"id":1970670598291982290}]"#]);
+    assert!(long.starts_with(beginnings[0]) && (510..=ListQuery::SHOWN_ARGS).contains(&beginnings[0].len()));
     assert!(pages(&*fixture.store, filtered(|_| ())).await.iter().all(|job| job.args.is_none()));
 }
 
