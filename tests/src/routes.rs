@@ -86,6 +86,7 @@ pub const ROUTES: &[Route] = &[
     Route::look_up("/v1/tasks/{task}/records", "admin").queries(&["", "limit=LIMIT"]),
     Route::change("post", "/v1/tasks/{task}/jobs", "write", "jobs.add").body("JOB"),
     Route::change("post", "/v1/tasks/{task}/jobs/batch", "write", "jobs.add").body(r#"{"jobs":JOBS}"#),
+    Route::change("post", "/v1/tasks/{task}/jobs/{id}/again", "write", "jobs.add").body(r#"{"priority":1}"#),
     Route::change("post", "/v1/jobs/retry", "write", "jobs.retry")
         .body(r#"{"where":{"status":["SUCCESS"]},"limit":5}"#),
     Route::change("post", "/v1/jobs/cancel", "write", "jobs.cancel").body(r#"{"where":{"key":"nowhere"}}"#),

@@ -352,3 +352,33 @@ async fn the_guest_sees_the_trace_that_the_request_belongs_to() {
     assert_ne!(seen.as_str().and_then(|seen| seen.get(3..35)), Some(TRACE), "{seen}");
     server.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_added_again_with_other_arguments() {
+    let server = serve();
+    let args = r#"[ {"to": "ada", "id": 1970670598291982290, "x": 1.10}, "b" ]"#;
+    let body = format!(r#"{{"args": {args}, "priority": 3, "delay_ms": 3600000}}"#);
+    let first = server.request(Method::POST, "/v1/tasks/mail.send/jobs").header("content-type", "application/json");
+    assert_eq!(send(first.body(body)).await.status, 201);
+    let again = "/v1/tasks/mail.send/jobs/1/again";
+    let replace = json!([{ "path": "/0/to", "value": { "name": "bob" } }, { "path": "/1", "value": null }]);
+    let added = server.post(again, &json!({ "replace": replace })).await;
+    assert_eq!((added.status, &added.body), (201, &json!({ "id": 2, "new": true })), "{added:?}");
+    let job = server.ended("mail.send", 2).await;
+    assert_eq!(job["priority"], 3);
+    let text = server.request(Method::GET, "/v1/tasks/mail.send/jobs/2").send().await.expect("an answer");
+    let text = text.text().await.expect("a text");
+    assert!(text.contains(r#"[ {"to": {"name":"bob"}, "id": 1970670598291982290, "x": 1.10}, null ]"#), "{text}");
+    for (body, status, code) in [
+        (json!({ "replace": [{ "path": "/2", "value": 1 }] }), 400, "invalid-args"),
+        (json!({ "replace": [{ "path": "", "value": 1 }] }), 400, "invalid-args"),
+        (json!({ "replace": vec![json!({ "path": "/1", "value": 1 }); 17] }), 400, "invalid-body"),
+        (json!({ "replace": [{ "path": "/1" }] }), 400, "invalid-body"),
+    ] {
+        let refused = server.post(again, &body).await;
+        assert_eq!((refused.status, refused.code()), (status, code), "{body}");
+    }
+    let unknown = server.post("/v1/tasks/mail.send/jobs/99/again", &json!({})).await;
+    assert_eq!((unknown.status, unknown.code()), (404, "unknown-job"));
+    server.stop();
+}

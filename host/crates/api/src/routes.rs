@@ -31,6 +31,7 @@ pub(crate) fn add_to(router: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
     router
         .routes(routes!(adding::add_job, listing::list_jobs_of_task))
         .routes(routes!(adding::add_batch))
+        .routes(routes!(adding::add_again))
         .routes(routes!(listing::list_jobs))
         .routes(routes!(listing::count_jobs))
         .routes(routes!(failures::list_failures))

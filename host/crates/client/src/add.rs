@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use reqwest::header::HeaderValue;
-use saggar_wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob};
+use saggar_wire::{AddAgain, AddBatch, AddJob, AddedJob, AddedJobs, BatchJob};
 
 use crate::client::Client;
 use crate::error::ClientError;
@@ -35,6 +35,25 @@ impl Client {
         self.with_retries(async || {
             let request = self.http.post(url.clone());
             self.send_json(request.header("idempotency-key", key.clone()).json(job)).await
+        })
+        .await
+    }
+
+    /// Adds a job with the arguments of another one, some of them replaced. If the task had a job with the key before, returns
+    /// that one.
+    pub async fn add_again(
+        &self,
+        task: &str,
+        id: u64,
+        again: &AddAgain,
+        key: &str,
+    ) -> Result<JsonBody<AddedJob>, ClientError> {
+        let url = self.host_url.join(&["v1", "tasks", task, "jobs", &id.to_string(), "again"])?;
+        check_key(key, MAX_KEY)?;
+        let key = HeaderValue::from_str(key).map_err(|_| ClientError::InvalidKey { most: MAX_KEY })?;
+        self.with_retries(async || {
+            let request = self.http.post(url.clone());
+            self.send_json(request.header("idempotency-key", key.clone()).json(again)).await
         })
         .await
     }

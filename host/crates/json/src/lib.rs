@@ -10,5 +10,5 @@ mod pointer;
 mod reader;
 
 pub use canonical::{canonical, is_same};
-pub use pointer::{at, is_pointer, strings};
+pub use pointer::{at, is_pointer, strings, with_value};
 pub use reader::{JsonError, MAX_DEPTH, check, items};

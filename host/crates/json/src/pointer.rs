@@ -62,6 +62,16 @@ pub fn at<'a>(text: &'a str, pointer: &str) -> Option<&'a str> {
     found
 }
 
+/// Returns the text with another value where a pointer leads; `None` if it leads nowhere. All else stays as it is written. The
+/// text and the value have to be valid JSON.
+pub fn with_value(text: &str, pointer: &str, value: &str) -> Option<String> {
+    let former = at(text, pointer)?;
+    // It is a part of the text.
+    let start = former.as_ptr() as usize - text.as_ptr() as usize;
+    let (before, after) = (text.get(..start)?, text.get(start + former.len()..)?);
+    Some([before, value, after].concat())
+}
+
 /// Returns the items of an array of strings, unescaped; `None` if the text is not such an array.
 pub fn strings(text: &str) -> Option<Vec<String>> {
     let items = crate::items(text).ok()?;
@@ -137,6 +147,17 @@ mod tests {
         assert_eq!(at(r#"{"a":1,"\u0061":2}"#, "/a"), Some("2"));
         assert_eq!(at(r#"{"a":{"b":1},"a":{}}"#, "/a/b"), None);
         assert_eq!(at(r#"{"a":{"b":1},"a":3,"c":{"b":2}}"#, "/a/b"), None);
+    }
+
+    #[test]
+    fn a_value_is_replaced_and_all_else_stays() {
+        let text = r#" [ {"id": 1.10, "to" : "ada"} , 7 ] "#;
+        let replaced = |pointer, value| with_value(text, pointer, value);
+        assert_eq!(replaced("/0/to", "[null]").as_deref(), Some(r#" [ {"id": 1.10, "to" : [null]} , 7 ] "#));
+        assert_eq!(replaced("/1", "\"é\"").as_deref(), Some(r#" [ {"id": 1.10, "to" : "ada"} , "é" ] "#));
+        assert_eq!(replaced("", "[]").as_deref(), Some(" [] "));
+        assert_eq!(replaced("/2", "8"), None);
+        assert_eq!(with_value(r#"{"a":1,"a":2}"#, "/a", "3").as_deref(), Some(r#"{"a":1,"a":3}"#));
     }
 
     #[test]

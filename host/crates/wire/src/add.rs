@@ -38,6 +38,35 @@ pub struct AddJob {
     pub unique: Option<Unique>,
 }
 
+/// A job to add with the arguments of another one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddAgain {
+    /// What is different in its arguments, one after the other; at most 16 values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 16)]
+    pub replace: Vec<ReplacedValue>,
+    /// No attempt begins before this many milliseconds have passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 18_446_744_073_709_551_615_u64)]
+    pub delay_ms: Option<u64>,
+    /// Its priority; that of the other job by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -32_768, maximum = 32_767)]
+    pub priority: Option<i16>,
+}
+
+/// A value in the arguments of a job that is replaced by another one.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplacedValue {
+    /// Where it is: a JSON pointer such as `/0/user/id`.
+    pub path: String,
+    /// The value to put there.
+    #[schema(value_type = serde_json::Value)]
+    pub value: Box<RawValue>,
+}
+
 /// A job of a batch.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -26,7 +26,9 @@ mod streamed;
 mod task;
 mod tenant;
 
-pub use add::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, MAX_BATCH, Unique, UniqueScope};
+pub use add::{
+    AddAgain, AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, MAX_BATCH, ReplacedValue, Unique, UniqueScope,
+};
 pub use attempt::{Attempt, Attempts, Cost};
 pub use audit::{Audit, AuditEntry, AuditPageQuery};
 pub use bulk::{BulkAnswer, BulkChange, BulkChanged, BulkPreview};

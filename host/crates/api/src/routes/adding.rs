@@ -9,12 +9,13 @@ use http::header::LOCATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use saggar_queue::{AddOptions, Added, KEY_RULE, MAX_KEY, NewJob, OptionsError, Unique, UniqueScope, is_key};
-use saggar_wire::{self as wire, AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Code, MAX_BATCH};
+use saggar_wire::{self as wire, AddAgain, AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Code, MAX_BATCH};
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
+use super::job;
 use crate::access::{Allowed, Write};
-use crate::address::TaskAddress;
+use crate::address::{JobAddress, TaskAddress};
 use crate::answer::{Answer, Answered};
 use crate::audit::{Action, Started};
 use crate::body::{Form, JsonBody};
@@ -22,13 +23,24 @@ use crate::headers::AddHeaders;
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::place;
 use crate::problem::Refusal;
-use crate::refusals::{ACCESS, ADD, BODY, QUERY, STORE, TASK, refusals};
+use crate::refusals::{ACCESS, ADD, BODY, JOB, QUERY, STORE, TASK, refusals};
 use crate::service::Service;
+
+/// The most values that are replaced in the arguments of a job, each of which takes some milliseconds in the largest arguments.
+const MAX_REPLACED: usize = 16;
+
+/// The most bytes of a pointer that a refusal repeats.
+const MAX_PATH: usize = 200;
 
 /// Maximum bytes of a job's arguments.
 const MAX_ARGS: usize = 4 << 20;
 
 impl Form for AddJob {
+    /// The maximum of the arguments, and space for the rest of the object.
+    const MAX_BYTES: usize = MAX_ARGS + (64 << 10);
+}
+
+impl Form for AddAgain {
     /// The maximum of the arguments, and space for the rest of the object.
     const MAX_BYTES: usize = MAX_ARGS + (64 << 10);
 }
@@ -39,6 +51,7 @@ impl Form for AddBatch {
 
 refusals! {
     AddRefusals [ACCESS, QUERY, TASK, STORE, BODY, ADD];
+    AddAgainRefusals [ACCESS, QUERY, TASK, JOB, STORE, BODY, ADD];
 }
 
 /// Adds a job. It is stored when its id is returned. The answer is 201 for a new job, and 200 for an existing one with
@@ -63,11 +76,68 @@ pub(super) async fn add_job(
     let job = BatchJob { args, delay_ms, run_at, priority, unique, key: headers.key? };
     let job = new_job(service.large_fingerprints(), job, headers.trace_parent.as_ref()).await?;
     room.shrink_to(job.args.len());
-    let started = service.audit().begin(&access.caller, Action::AddJobs, Some(&task), None);
-    let added = access.jobs.add(&task, vec![job]).await.map_err(without_index);
+    let answer = add_one(&service, &access, &task, job).await;
+    drop(room);
+    answer
+}
+
+/// Adds a job with the arguments of another one, as they were written but for what `replace` says. The two have nothing else in
+/// common but the priority: a key, a unique scope and a delay are given anew.
+#[utoipa::path(
+    post, path = "/v1/tasks/{task}/jobs/{id}/again", tag = "jobs",
+    params(JobAddress, AddHeaders),
+    request_body = AddAgain,
+    responses((status = 201, description = "The job was added", body = AddedJob, headers(("Location" = String, description = "The job's path"))),
+        (status = 200, description = "It existed already", body = AddedJob, headers(("Location" = String, description = "The job's path"))), AddAgainRefusals)
+)]
+pub(super) async fn add_again(
+    State(service): State<Service>,
+    access: Allowed<Write>,
+    JobAddress { task, id }: JobAddress,
+    _: Parameters<NoParameters>,
+    headers: JobHeaders,
+    body: JsonBody<AddAgain>,
+) -> Result<Response, Refusal> {
+    let JsonBody { value: AddAgain { replace, delay_ms, priority }, room } = body;
+    let queue = access.jobs.queue(&task)?;
+    let (known, of_job) = job::look_up(&service, &access, &queue, id).await?;
+    let args = replaced(&known.job.args, &replace)?;
+    let args = RawValue::from_string(args).map_err(|error| Refusal::internal(&error.to_string()))?;
+    let priority = priority.or(Some(known.job.priority));
+    let job = BatchJob { args: Some(args), delay_ms, run_at: None, priority, unique: None, key: headers.key? };
+    let job = new_job(service.large_fingerprints(), job, headers.trace_parent.as_ref()).await?;
+    let answer = add_one(&service, &access, &task, job).await;
+    drop((room, of_job));
+    answer
+}
+
+/// Returns arguments with other values.
+fn replaced(args: &str, replace: &[wire::ReplacedValue]) -> Result<String, Refusal> {
+    if replace.len() > MAX_REPLACED {
+        return Err(Refusal::new(Code::InvalidBody, format!("`replace` has more than {MAX_REPLACED} values")));
+    }
+    let mut replaced = args.to_owned();
+    for wire::ReplacedValue { path, value } in replace {
+        let nowhere = || {
+            // It may be as long as a body.
+            let path = &path[..path.floor_char_boundary(MAX_PATH)];
+            Refusal::new(Code::InvalidArgs, format!("`replace`: the arguments have no value at `{path}`"))
+        };
+        replaced = saggar_json::with_value(&replaced, path, value.get()).ok_or_else(nowhere)?;
+        // Each value is within the limit, but all together may not be.
+        if replaced.len() > MAX_ARGS {
+            return Err(too_long(replaced.len()));
+        }
+    }
+    Ok(replaced)
+}
+
+/// Adds one job, and answers which one it is.
+async fn add_one(service: &Service, access: &Allowed<Write>, task: &str, job: NewJob) -> Result<Response, Refusal> {
+    let started = service.audit().begin(&access.caller, Action::AddJobs, Some(task), None);
+    let added = access.jobs.add(task, vec![job]).await.map_err(without_index);
     end(started, &added);
     let added = added?;
-    drop(room);
     let added = added.first().ok_or_else(|| Refusal::internal("adding a job returned no id"))?;
     let mut response = Answer(status(added.is_new), AddedJob { id: added.id.0, new: added.is_new }).into_response();
     // The task's id is from a path, so it is valid in a path.
@@ -155,12 +225,16 @@ fn status(is_new: bool) -> StatusCode {
     if is_new { StatusCode::CREATED } else { StatusCode::OK }
 }
 
+fn too_long(bytes: usize) -> Refusal {
+    let detail = format!("`args`: the arguments of a job have at most {MAX_ARGS} bytes; these have {bytes}");
+    Refusal::new(Code::InvalidArgs, detail)
+}
+
 async fn new_job(turns: &Arc<Semaphore>, job: BatchJob, trace_parent: Option<&Arc<str>>) -> Result<NewJob, Refusal> {
     let args = job.args.as_deref().map_or("[]", RawValue::get);
     // Also checked when the job is added, but before that, computing its fingerprint takes a multiple of these bytes.
     if args.len() > MAX_ARGS {
-        let detail = format!("`args`: the arguments of a job have at most {MAX_ARGS} bytes; these have {}", args.len());
-        return Err(Refusal::new(Code::InvalidArgs, detail));
+        return Err(too_long(args.len()));
     }
     let args = Arc::<str>::from(args);
     let BatchJob { delay_ms, run_at, priority, unique, key, .. } = job;

@@ -100,6 +100,18 @@ pub(super) async fn get_job(
     Ok(answer(known, room, access.jobs.now()))
 }
 
+/// Looks up a job, with the room that its texts take.
+pub(super) async fn look_up(
+    service: &Service,
+    access: &Allowed<Write>,
+    queue: &TaskQueue,
+    id: JobId,
+) -> Result<(KnownJob, Room), Refusal> {
+    let found = peek(queue, id).await?;
+    let room = service.responses().room_to_read(access.charged(), large_bytes(&found)).await?;
+    Ok((read(queue, id, found).await?, room))
+}
+
 /// Looks up a job, without its texts if they are large.
 async fn peek(queue: &TaskQueue, id: JobId) -> Result<Peek, Refusal> {
     queue.peek(id, SMALL).await?.ok_or_else(|| Refusal::unknown_job(id))
